@@ -1,6 +1,7 @@
 """Figures of drift: every feature, the answers, how many drifted, and how many false alarms to expect."""
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -15,7 +16,7 @@ from include.operations import column_faults, drift
 from include.operations.performance import ROWS
 from include.operations.scope import Scope
 from include.operations.states import lack, too_few
-from include.operations.window import Drifts, Window
+from include.operations.window import ANSWERS, Drifts, Window
 
 MONTH = 30 * 24  # hours
 
@@ -34,7 +35,9 @@ def _drifts(window: Window) -> Drifts:
     """Of a tensor the means over its columns, which may all move together."""
     spec, baseline, rows, drawn = window.spec, window.baseline, window.asked, drift.drawn_of(window)
     columns, grouped = drift.feature_drift(spec, baseline, rows, drawn), drift.columns_by_input(spec)
-    described = baseline["features"]
+    answers = drift.prediction_drift(spec, baseline, logged_scores(spec, rows), drawn)
+    every = [*((name, [(c, columns[c]) for c in parts]) for name, parts in grouped.items()), (ANSWERS, [("", answers)])]
+    described = {**baseline["features"], "": baseline["prediction"]}
     return Drifts(
         {name: _mean([columns[c] for c in parts]) for name, parts in grouped.items()},
         {
@@ -42,11 +45,11 @@ def _drifts(window: Window) -> Drifts:
             for name, parts in grouped.items()
             if parts != [name]
         },
-        drift.prediction_drift(spec, baseline, logged_scores(spec, rows), drawn),
+        answers,
         frozenset(
             name
-            for name, parts in grouped.items()
-            if all(columns[c].psi == 0 and drift.has_one_value(described[c]) for c in parts)
+            for name, parts in every
+            if all(found.psi == 0 and drift.has_one_value(described[column]) for column, found in parts)
         ),
     )
 
@@ -61,7 +64,7 @@ def inputs(window: Window) -> list[Figure]:
     scope, baseline, rows = window.scope, window.baseline, window.asked
     n, figures, missing = len(rows), list[Figure](), rows[scope.spec.feature_names].isna().mean()
     for name, columns in drift.columns_by_input(scope.spec).items():
-        figures += _of_feature(window, name)
+        figures += _drift(window, "psi", "js", window.drifts.features[name], name)
         figures.append(scope.figure("missing", missing[columns].mean(), name, n))
         if name in window.drifts.worst:
             figures += _drift(window, "psi_max", None, window.drifts.worst[name], name)
@@ -89,21 +92,17 @@ def answers(window: Window) -> list[Figure]:
     return figures + [scope.figure("prediction_share", share, name, n) for name, share in named]
 
 
-def _of_feature(window: Window, name: str) -> list[Figure]:
-    figures = _drift(window, "psi", "js", window.drifts.features[name], name)
-    if name not in window.drifts.constant:
-        return figures
-    return [figure.model_copy(update={"state": "constant", "note": "one value"}) for figure in figures]
-
-
-def _drift(window: Window, psi: str, js: str | None, found: Divergence, subject: str = "") -> list[Figure]:
+def _drift(window: Window, psi: str, js: str | None, found: Divergence, subject: str = ANSWERS) -> list[Figure]:
     """PSI, and Jensen-Shannon divergence, each with its noise floor, in the state that the blocks allow."""
     scope, n, floor = window.scope, len(window.asked), found.floor_at(window.level)
     figures = [scope.figure(psi, found.psi, subject, n, floor, note=_by_rows(window))]
     if js:
         figures.append(scope.figure(js, found.js, subject, n, min(1.0, floor * JS_OF_PSI), note=_by_rows(window)))
-    worth = {"effective_n": max(1, round(n / found.effect))}
-    return too_few([figure.model_copy(update=worth) for figure in figures], _lack(window))
+    worth: dict[str, Any] = {"effective_n": max(1, round(n / found.effect))}
+    if subject in window.drifts.constant:
+        worth |= {"state": "constant", "note": "one value, in the baseline too"}
+    figures = [figure.model_copy(update=worth) for figure in figures]
+    return figures if subject in window.drifts.constant else too_few(figures, _lack(window))
 
 
 def _lack(window: Window) -> str:

@@ -15,12 +15,16 @@ from include.evaluation.divergence import CHANCE, Divergence
 from include.operations.scope import Scope
 from include.specification.usecase import UseCase
 
+ANSWERS = ""
+"""What figures of the answers have as their subject; no feature has this name."""
+
 
 @dataclass(frozen=True)
 class Drifts:
     """How far the features, a tensor being one, and the answers of a window are from the baseline.
 
-    ``worst`` is the most drifted column of each tensor; ``constant`` are features that had and have one value.
+    ``worst`` is the most drifted column of each tensor; ``constant`` are features, or
+    the answers, that had and have one value.
     """
 
     features: Mapping[str, Divergence] = field(default_factory=dict)
@@ -31,8 +35,8 @@ class Drifts:
     @property
     def p_values(self) -> list[float]:
         """Of everything that may drift: without what is constant."""
-        varying = [found for name, found in self.features.items() if name not in self.constant]
-        return [found.p_value for found in [*varying, *([self.answers] if self.answers else [])]]
+        every = {**self.features, **({ANSWERS: self.answers} if self.answers else {})}
+        return [found.p_value for name, found in every.items() if name not in self.constant]
 
 
 @dataclass(frozen=True)
