@@ -29,10 +29,17 @@ def gain_by_part(
     Parts with few rows, or on which the metric is undefined, are left out; so are rows without time, and clusterings,
     whose clusters are those of the whole test set.
     """
-    if spec.event.time not in new.frame or not family(spec).facts.labelled:
+    return gains_every(spec, new.frame, _every(spec, new.periods), truth, champion, candidate)
+
+
+def gains_every(
+    spec: UseCase, frame: pd.DataFrame, every: Every, truth: np.ndarray, champion: np.ndarray, candidate: np.ndarray
+) -> list[PartGain]:
+    """The same of any rows, in every hour, day, …, oldest first."""
+    if spec.event.time not in frame or not family(spec).facts.labelled:
         return []
     metric, gains = spec.metrics.primary, []
-    for part, rows in _parts(spec, new):
+    for part, rows in _parts(spec, frame, every):
         try:
             better, worse = (score(metric, truth[rows], scores[rows]) for scores in (candidate, champion))
         except UndefinedMetricError:
@@ -41,11 +48,10 @@ def gain_by_part(
     return gains
 
 
-def _parts(spec: UseCase, new: EvaluationSet) -> Iterator[tuple[str, np.ndarray]]:
+def _parts(spec: UseCase, frame: pd.DataFrame, every: Every) -> Iterator[tuple[str, np.ndarray]]:
     """Name and rows (positions) of the parts that have enough rows, by time."""
-    every = _every(spec, new.periods)
     zone = "UTC" if every == "hour" else spec.calendar.timezone
-    times = pd.to_datetime(new.frame[spec.event.time], utc=True).dt.tz_convert(zone).dt.tz_localize(None)
+    times = pd.to_datetime(frame[spec.event.time], utc=True).dt.tz_convert(zone).dt.tz_localize(None)
     hours, codes = np.unique(times.dt.floor("h").to_numpy(), return_inverse=True)
     names = pd.DatetimeIndex(hours).strftime(FORMS[every].written).to_numpy()[codes]
     for name, rows in sorted(pd.Series(names).groupby(names).indices.items()):

@@ -2,7 +2,7 @@
 
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -11,6 +11,7 @@ import pandas as pd
 import pyarrow as pa
 
 from include.contracts.deployment import LostAnswers, ReleaseRef, RolloutEvent
+from include.contracts.evaluation import PartGain
 from include.contracts.operations import Figure
 from include.contracts.period import Period, filed
 from include.contracts.tables import PERIOD
@@ -21,6 +22,7 @@ from include.families.serving import logged_in_order
 from include.operations import monitoring, served, windows
 from include.operations.scope import Scope
 from include.records.registry import FIGURES, LOST_ANSWERS, PREDICTIONS
+from include.services import verdicts
 from include.services.composition import Services
 from include.services.truth import Truth, between
 from include.specification.usecase import UseCase
@@ -188,6 +190,15 @@ def _can_answer(spec: UseCase, earlier: ReleaseRef, rows: pd.DataFrame) -> bool:
     return maps(names, spec.event.classes) and all(entry["name"] in rows for entry in entries)
 
 
+def _stated(spec: UseCase, services: Services, name: str, rescored: Collection[str]) -> dict[str, list[PartGain]]:
+    """Replaced release → the gain over it in each part of the test set, as the newest verdict on ``name`` says."""
+    if not rescored:
+        return {}
+    version = services.adapters.releases.get(spec.name, name).model_version
+    judged = [verdicts.newest_over(spec, services, version, over) for over in rescored]
+    return {str(one.champion_release): one.gain_by_part for one in judged if one}
+
+
 def _measure(
     spec: UseCase,
     services: Services,
@@ -211,4 +222,5 @@ def _measure(
     return monitoring.measure(
         spec, name, release.document(directory, "baseline.json"), predictions=predictions, events=events,
         period=period, rescored=rescored, history=history, offline=offline, as_of=known[0], published=known[1],
+        stated=_stated(spec, services, name, rescored),
     )  # fmt: skip

@@ -7,13 +7,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from include.contracts.evaluation import PartGain
 from include.contracts.operations import Figure
 from include.contracts.period import Period
 from include.errors import DataError
 from include.families.registry import label_codes
 from include.families.serving import logged_column
 from include.formats.ties import latest_per_key
-from include.operations import drift_figures, maturity, performance, skew, windows
+from include.operations import drift_figures, maturity, performance, skew, spread_check, windows
 from include.operations.scope import Scope
 from include.operations.window import Window
 from include.specification.usecase import UseCase
@@ -35,6 +36,7 @@ def measure(
     as_of: datetime | None = None,
     published: datetime | None = None,
     seed: int = 0,
+    stated: Mapping[str, Sequence[PartGain]] | None = None,
 ) -> list[Figure]:
     """All figures of ``release`` in the window that ends with ``period``.
 
@@ -53,6 +55,8 @@ def measure(
     offline : event id and features as the offline store has them, for ``feature_skew``
     as_of : the moment of the look (now by default): labels that are due later are not missing
     published : the end of the newest published period: nor are those of events whose truth may be in a later one
+
+    stated : the gain by part that the verdict stated over other releases, for ``gain_outside_spread``
 
     Raises DataError when columns are missing, a label is no class, the baseline belongs to another use case, or
     ``rescored`` does not fit the rows.
@@ -76,7 +80,7 @@ def measure(
     if asked.empty:
         return figures
     others = {name: scores[known[POSITION].to_numpy()] for name, scores in rescored.items()}
-    window = Window(scope, baseline, asked, known, others, offline, history, len(due) / len(rows), seed)
+    window = Window(scope, baseline, asked, known, others, offline, history, len(due) / len(rows), seed, stated or {})
     window = drift_figures.with_drifts(window)
     figures += [figure for measured in MEASURES for figure in measured(window)]
     return figures + _windows(scope, figures, history)
@@ -153,6 +157,7 @@ MEASURES: tuple[Callable[[Window], list[Figure]], ...] = (
     skew.figures,
     performance.quality,
     performance.counterfactual,
+    spread_check.figures,
 )
 """What is measured of every window, in this order."""
 

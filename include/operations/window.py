@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from include.contracts.evaluation import PartGain
 from include.contracts.operations import Figure
 from include.errors import EvaluationError
 from include.evaluation.blocks import Blocks, blocks_of
@@ -46,7 +47,8 @@ class Window:
     ``asked`` (n rows) are the answers that can be judged, the last one of each event; ``known`` those of them whose
     label is known, with its code (without labels: all). ``rescored`` are scores of other releases on the rows of
     ``known``; ``offline`` what the offline store has for the events; ``history`` earlier figures; ``labels_due`` the
-    share of the answers whose label is due by now. ``drifts`` is how far they are from the baseline, and ``level`` the
+    share of the answers whose label is due by now. ``stated`` is, by replaced release, the gain over it in each part of
+    the test set, as the verdict said. ``drifts`` is how far they are from the baseline, and ``level`` the
     level at which that is judged: of all that is asked about the window together.
     """
 
@@ -59,6 +61,7 @@ class Window:
     history: Sequence[Figure]
     labels_due: float = 1.0
     seed: int = 0
+    stated: Mapping[str, Sequence[PartGain]] = field(default_factory=dict)
     drifts: Drifts = field(default_factory=Drifts)
     level: float = CHANCE
 

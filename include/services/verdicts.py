@@ -91,6 +91,15 @@ def show_newest(spec: UseCase, services: Services, version: int, **display: Any)
         show(spec, services, services.approvals.model(spec, version), verdict_of(judged), **display)
 
 
+def newest_over(spec: UseCase, services: Services, version: int, champion_release: str) -> Verdict | None:
+    """The newest signed verdict that compared this version, or its proof, with the release; None without one."""
+    history = services.approvals.history(spec)
+    judged = approval.proof_version(history, version)
+    entries = [entry for entry in of_version(history, judged) if entry.event == "verdict"]
+    found = (verdict_of(entry) for entry in reversed(entries))
+    return next((verdict for verdict in found if verdict.champion_release == champion_release), None)
+
+
 def of_version(history: Sequence[ApprovalEntry], version: int) -> list[ApprovalEntry]:
     """What is recorded about one version, oldest first."""
     return [entry for entry in history if entry.version == version]
