@@ -99,8 +99,12 @@ def by_blocks(before: Sample, now: Sample, of_rows: Chance) -> tuple[Chance, flo
     narrow = [Sample(side.unit, side.blocks, side.days, side.counts[:, used]) for side in sides]
     parts = [side.covariance(pool) for side in narrow]
     effects = [float(np.trace(part)) * n / cells for part, n in zip(parts, rows, strict=True)]
-    least = _least_effects(narrow, effects)
-    parts = [part * (most / own) for part, own, most in zip(parts, effects, least, strict=True)]
+    least = [most or 1.0 for most in _least_effects(narrow, effects)]
+    alike = (np.eye(len(pool)) - pool) / rows[:, None, None]
+    parts = [
+        part * (most / own) if own else of_rows_alone * most  # one value in every block: they say nothing
+        for part, own, most, of_rows_alone in zip(parts, effects, least, alike, strict=True)
+    ]
     traces = np.array([np.trace(part) for part in parts])
     free = np.array([max(1, len(side.counts) - 1) for side in sides])
     of_mean = float(traces.sum() ** 2 / (traces**2 / free).sum())
