@@ -109,9 +109,18 @@ def by_blocks(before: Sample, now: Sample, of_rows: Chance) -> tuple[Chance, flo
     free = np.array([max(1, len(side.counts) - 1) for side in sides])
     of_mean = float(traces.sum() ** 2 / (traces**2 / free).sum())
     freedom = _freedom(parts[0] + parts[1], of_mean, cells)
-    effect = float(traces.sum() / (cells * (1 / rows).sum()))
-    few = min(1.0, of_rows.freedom / cells)
-    return Chance(of_rows.mean * effect, freedom * few, freedom * of_mean), max(1.0, least[1])
+    by_cells = Chance(float(traces.sum()), freedom)
+    of_cells = Chance.moments(cells * float((1 / rows).sum()), 2 * cells * float((1 / rows).sum()) ** 2)
+    found = Chance.moments(
+        _beside(by_cells.mean, of_rows.mean, of_cells.mean),
+        _beside(by_cells.variance, of_rows.variance, of_cells.variance),
+    )
+    return found._replace(of_mean=freedom * of_mean), max(1.0, least[1])
+
+
+def _beside(by_blocks: float, of_rows: float, of_cells: float) -> float:
+    """A moment by blocks, with what rows alone have more than chi-squared (new bins), or have less (few rows)."""
+    return by_blocks + of_rows - of_cells if of_rows > of_cells else by_blocks * of_rows / of_cells
 
 
 def _least_effects(sides: list[Sample], effects: list[float]) -> list[float]:

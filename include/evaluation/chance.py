@@ -18,14 +18,18 @@ class Chance(NamedTuple):
 
     @classmethod
     def of(cls, draws: np.ndarray) -> "Chance":
-        """The gamma distribution with mean and variance of ``draws`` (n,)."""
-        mean, variance = float(draws.mean()), float(draws.var())
-        return cls(mean, 2 * mean**2 / variance if variance else inf)
+        """The distribution of ``draws`` (n,), smoothed."""
+        return cls.moments(float(draws.mean()), float(draws.var()))
 
     @classmethod
-    def chi_squared(cls, freedom: int, size: float) -> "Chance":
-        """``size`` times a chi-squared variable with so many degrees of ``freedom``."""
-        return cls(size * freedom, freedom)
+    def moments(cls, mean: float, variance: float) -> "Chance":
+        """The gamma distribution, a scaled chi-squared one, with this mean and variance."""
+        return cls(mean, 2 * mean**2 / variance if variance else inf)
+
+    @property
+    def variance(self) -> float:
+        """As if the mean were known."""
+        return 2 * self.mean**2 / self.freedom
 
     @classmethod
     def mean_of(cls, parts: "Sequence[Chance]") -> "Chance":

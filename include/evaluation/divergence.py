@@ -5,6 +5,7 @@ Information Theory 37, 1991; base 2, so in [0, 1]).
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from math import log
 from typing import Any, NamedTuple
 
@@ -14,12 +15,12 @@ import pandas as pd
 from include.errors import DataError
 from include.evaluation.block_counts import Drawn, Sample, by_blocks
 from include.evaluation.chance import Chance
-from include.evaluation.histograms import Paired, category_bins, paired
+from include.evaluation.histograms import Paired, category_bins, paired, within_range
 
 HALF_ROW = 0.5  # Jeffreys' prior: an empty bin is rare, not impossible
 CHANCE = 0.001  # how often two samples of one distribution are further apart than the noise floor
 DRAWS, CELLS = (30, 200), 2_000_000  # permutations: fewer of more categories
-ROW_DRAWS = 1000
+ROW_DRAWS, MOST_BEYOND = 1000, 1000
 FEW = 20  # expected rows of a bin: with fewer, chi-squared is not how PSI is distributed
 JS_OF_PSI = 1 / (8 * log(2))  # of close distributions, to the second order
 
@@ -67,7 +68,8 @@ def between(pair: Paired, before: Sample | None = None, now: Sample | None = Non
     if before is None or now is None:
         return Divergence(values, js, by_rows(pair))
     every = pair._replace(rows_before=int(pair.before.sum()), rows_now=int(pair.now.sum()))
-    return Divergence(values, js, *by_blocks(before, now, by_rows(every)))
+    sides = [replace(side, counts=within_range(side.counts, pair.ranged)) for side in (before, now)]
+    return Divergence(values, js, *by_blocks(sides[0], sides[1], by_rows(every)))
 
 
 def by_rows(pair: Paired) -> Chance:
@@ -84,12 +86,23 @@ def by_rows(pair: Paired) -> Chance:
     if pair.levels is not None:
         drawn = Chance.of(_permuted(pair.levels))
         drawn = drawn.times(size / (1 / pair.levels[0].sum() + 1 / pair.levels[1].sum()))
-        return max(drawn, Chance.chi_squared(1, size), key=lambda one: one.quantile(CHANCE))
+        return max(drawn, Chance.moments(size, 2 * size**2), key=lambda one: one.quantile(CHANCE))
     share = min(pair.now.sum(), pair.before.sum()) / pooled.sum()
     if pooled[used].min() * share >= FEW or used.sum() < 2:
-        return Chance.chi_squared(max(int(used.sum()) - 1, 1), size)
+        freedom, (mean, variance) = max(int(used.sum()) - 1, 1), _beyond(pair) if pair.ranged else (0.0, 0.0)
+        return Chance.moments(size * freedom + 2 * mean, 2 * size**2 * freedom + 2 * variance)
     values = 1 / pair.before.sum() + 1 / pair.now.sum()
     return Chance.of(_changed_sides(pair)).times(size / values)
+
+
+def _beyond(pair: Paired) -> tuple[float, float]:
+    """Mean and variance of what one end of the range of one sample adds to the PSI by luck; as ``_changed_sides``."""
+    before, now = int(pair.before.sum()), int(pair.now.sum())
+    rows = np.arange(1, MOST_BEYOND)
+    p, q = HALF_ROW / before, (rows + HALF_ROW) / now
+    added, chance = (q - p) * np.log(q / p), (now / (before + now)) ** rows * before / (before + now)
+    mean = float((chance * added).sum())
+    return mean, float((chance * added**2).sum()) - mean**2
 
 
 def _changed_sides(pair: Paired) -> np.ndarray:
@@ -98,24 +111,22 @@ def _changed_sides(pair: Paired) -> np.ndarray:
     What is below or above a range, which is that of one sample, is beyond it by luck: so many of the others are as come
     before the first of its own.
     """
-    random, pooled = np.random.default_rng(0), _pooled(pair)
-    drawn = random.multivariate_hypergeometric(pooled, int(pair.now.sum()), ROW_DRAWS, method="marginals")
+    random, pooled, now = np.random.default_rng(0), _pooled(pair), int(pair.now.sum())
+    drawn = random.multivariate_hypergeometric(pooled, now, ROW_DRAWS, method="marginals")
     rest = pooled - drawn
-    for end, near in ((0, 1), (pair.ranged, pair.ranged - 1)) if pair.ranged else ():
-        beyond = random.geometric(pair.before.sum() / pooled.sum(), ROW_DRAWS) - 1
-        drawn[:, end] = np.minimum(beyond, drawn[:, near])
-        drawn[:, near] -= drawn[:, end]
+    if not pair.ranged:
+        return _psi(rest, drawn)
+    below, above = (random.geometric(pair.before.sum() / pooled.sum(), ROW_DRAWS) - 1 for _ in range(2))
+    below = np.minimum(below, now)
+    above = np.minimum(above, now - below)
+    drawn = drawn * ((now - below - above) / now)[:, None]
+    drawn[:, 0], drawn[:, pair.ranged] = below, above
     return _psi(rest, drawn)
 
 
 def _pooled(pair: Paired) -> np.ndarray:
     """Rows of both by bin (k,); those beyond the range of one, which is luck, in the bins beside."""
-    pooled = pair.before + pair.now
-    if pair.ranged:
-        pooled[1] += pooled[0]
-        pooled[pair.ranged - 1] += pooled[pair.ranged]
-        pooled[[0, pair.ranged]] = 0
-    return pooled
+    return within_range(pair.before + pair.now, pair.ranged)
 
 
 def _permuted(levels: np.ndarray) -> np.ndarray:

@@ -155,6 +155,17 @@ def _paired_numbers(described: Mapping[str, Any], values: pd.Series) -> Paired:
     return Paired(np.array(before, np.int64), now.astype(np.int64), sum(before), len(values), ranged=ranged)
 
 
+def within_range(counts: np.ndarray, ranged: int) -> np.ndarray:
+    """Counts (…, k), those beyond the range of numbers in the bins beside; ``ranged`` as in ``Paired``."""
+    if not ranged:
+        return counts
+    moved = counts.copy()
+    for end, near in ((0, 1), (ranged, ranged - 1)):
+        moved[..., near] += moved[..., end]
+        moved[..., end] = 0
+    return moved
+
+
 def _bins_of_numbers(described: Mapping[str, Any], values: pd.Series) -> np.ndarray:
     """The bin of every number (n,): below the described range, its bins, above it, no number, missing."""
     numbers, last = _numbers(values), len(described["counts"]) + 1

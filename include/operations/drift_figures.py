@@ -110,7 +110,9 @@ def _lack(window: Window) -> str:
     kept, blocks, rows = window.baseline.get("blocks", {"unit": "row"}), window.asked_blocks, len(window.asked)
     if why := lack(blocks) or (f"needs {ROWS} rows, has {rows}" if rows < ROWS else ""):
         return why
-    if kept["unit"] == "row" or blocks.unit == "row" or kept["count"] >= LEAST:
+    if window.baseline["rows"] < ROWS:
+        return f"needs {ROWS} rows in the release's test set, has {window.baseline['rows']}"
+    if "row" in (kept["unit"], blocks.unit) or kept["count"] >= LEAST:
         return ""
     return f"needs {LEAST} {kept['unit']}s in the release's test set, has {kept['count']}"
 
