@@ -110,7 +110,7 @@ def by_blocks(before: Sample, now: Sample, of_rows: Chance) -> tuple[Chance, flo
     of_mean = float(traces.sum() ** 2 / (traces**2 / free).sum())
     freedom = _freedom(parts[0] + parts[1], of_mean, cells)
     by_cells = Chance(float(traces.sum()), freedom)
-    of_cells = Chance.moments(cells * float((1 / rows).sum()), 2 * cells * float((1 / rows).sum()) ** 2)
+    of_cells = Chance.chi_squared(cells, float((1 / rows).sum()))
     found = Chance.moments(
         _beside(by_cells.mean, of_rows.mean, of_cells.mean),
         _beside(by_cells.variance, of_rows.variance, of_cells.variance),

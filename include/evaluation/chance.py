@@ -26,6 +26,11 @@ class Chance(NamedTuple):
         """The gamma distribution, a scaled chi-squared one, with this mean and variance."""
         return cls(mean, 2 * mean**2 / variance if variance else inf)
 
+    @classmethod
+    def chi_squared(cls, freedom: int, size: float) -> "Chance":
+        """``size`` times a chi-squared variable with so many degrees of ``freedom``."""
+        return cls(size * freedom, freedom)
+
     @property
     def variance(self) -> float:
         """As if the mean were known."""

@@ -86,7 +86,7 @@ def by_rows(pair: Paired) -> Chance:
     if pair.levels is not None:
         drawn = Chance.of(_permuted(pair.levels))
         drawn = drawn.times(size / (1 / pair.levels[0].sum() + 1 / pair.levels[1].sum()))
-        return max(drawn, Chance.moments(size, 2 * size**2), key=lambda one: one.quantile(CHANCE))
+        return max(drawn, Chance.chi_squared(1, size), key=lambda one: one.quantile(CHANCE))
     share = min(pair.now.sum(), pair.before.sum()) / pooled.sum()
     if pooled[used].min() * share >= FEW or used.sum() < 2:
         freedom, (mean, variance) = max(int(used.sum()) - 1, 1), _beyond(pair) if pair.ranged else (0.0, 0.0)
@@ -119,9 +119,9 @@ def _changed_sides(pair: Paired) -> np.ndarray:
     below, above = (random.geometric(pair.before.sum() / pooled.sum(), ROW_DRAWS) - 1 for _ in range(2))
     below = np.minimum(below, now)
     above = np.minimum(above, now - below)
-    drawn = drawn * ((now - below - above) / now)[:, None]
-    drawn[:, 0], drawn[:, pair.ranged] = below, above
-    return _psi(rest, drawn)
+    inside = drawn * ((now - below - above) / now)[:, None]
+    inside[:, 0], inside[:, pair.ranged] = below, above
+    return _psi(rest, inside)
 
 
 def _pooled(pair: Paired) -> np.ndarray:

@@ -1,6 +1,7 @@
 """Months in which nothing changes, simulated: how often drift is found there is compared with what is stated."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
@@ -25,7 +26,7 @@ class Unchanged:
     of_day: float = 0.4
     before: int = BEFORE
 
-    @property
+    @cached_property
     def spec(self) -> UseCase:
         features = [{"name": f"x{i}", "kind": "numeric", "from": "on_request"} for i in range(self.features)]
         return small_spec(features=features, comparison={"block": self.unit})
@@ -47,7 +48,7 @@ class Unchanged:
         scope = Scope(spec, "r0001", Period("2013-06"))
         return drift_figures.with_drifts(Window(scope, baseline, asked, asked.head(0), {}, None, []))
 
-    def found(self, seed: int) -> int:
-        """Features whose drift is beyond chance in one window."""
-        figures = drift_figures.inputs(self.window(seed))
-        return sum(f.name == "psi" and f.state == "judged" and not f.is_noise for f in figures)
+
+def beyond_chance(window: Window) -> int:
+    """Features whose drift is beyond chance."""
+    return sum(found.psi > found.floor_at(window.level) for found in window.drifts.features.values())
