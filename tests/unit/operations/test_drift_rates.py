@@ -1,7 +1,7 @@
 """Drift is found by chance as often as it is stated, by rows and by days; and every faulty rule is found so.
 
-Hundreds of months take seconds of CPU: of fewer a rate three times the stated one is no surprise. Rates of 10,000 months
-are measured by ``make bench NAME=drift_rates``.
+Hundreds of months take seconds of CPU: of fewer a rate three times the stated one is no surprise. Rates of 10,000
+months are measured by ``make bench NAME=drift_rates``.
 """
 
 from collections.abc import Callable, Sequence
