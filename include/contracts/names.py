@@ -19,7 +19,8 @@ RECORDS = frozenset(
     {
         "approvals", "batch_predictions", "collections", "decisions", "exports", "figures", "gate_results",
         "given_labels", "lost_answers", "period_profiles", "predictions", "privacy_audits", "privacy_records",
-        "quarantine", "reconciliation", "rollout_events", "scrubs", "verdicts", "version_operations",
+        "quarantine", "reconciliation", "rollout_events", "scrubs", "slice_figures", "verdicts",
+        "version_operations",
     }
 )  # fmt: skip
 """Tables in which the platform keeps its records, beside the user's."""

@@ -196,14 +196,32 @@ def by_parts(
     ``paired`` does.
     """
     truth, answers = checked(y, scores, "the model", kind_of(metric))
-    prepared = {name: _prepared(metric, truth, answers, rows, name) for name, rows in parts.items()}
-    codes = blocks.codes if blocks and blocks.unit != "row" else np.arange(len(y))
-    drawn = [
-        np.column_stack([prepared[name][1](counts[:, codes[rows]]) for name, rows in parts.items()])
-        for counts in _multiplicities(int(codes.max()) + 1, len(y), resamples, seed)
-    ]
+    prepared = dict(zip(parts, _prepared_parts(metric, truth, answers, parts), strict=True))
     points = np.array([point for point, _ in prepared.values()])
+    by_row = blocks is None or blocks.unit == "row"
+    drawn_of = blocks if blocks is not None and not by_row else Blocks("row", np.arange(len(y)), len(y))
+    of_blocks = [
+        (lambda counts, one=one, rows=rows: one(counts[:, rows]))
+        if by_row
+        else _of_blocks(one, Blocks(drawn_of.unit, drawn_of.codes[rows], drawn_of.count))
+        for (_, one), rows in zip(prepared.values(), parts.values(), strict=True)
+    ]
+    drawn = [
+        np.column_stack([one(counts) for one in of_blocks])
+        for counts in _multiplicities(drawn_of.count, len(y), resamples, seed)
+    ]
     return points, np.concatenate([np.empty((0, len(parts))), *drawn])
+
+
+def _prepared_parts(
+    metric: str, truth: np.ndarray, scores: np.ndarray, parts: Mapping[str, np.ndarray]
+) -> list[tuple[float, Weighted]]:
+    """The metric of each part, as ``_prepared``; the silhouettes of all rows are computed once."""
+    if kind_of(metric) != "cluster":
+        return [_prepared(metric, truth, scores, rows, name) for name, rows in parts.items()]
+    require_defined(metric, truth, scores, "the model")
+    values = silhouettes(truth, scores.argmax(axis=1))
+    return [(float(values[rows].mean()), mean(values[rows])) for rows in parts.values()]
 
 
 def _draws(

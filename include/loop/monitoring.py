@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from include.contracts.deployment import LostAnswers, ReleaseRef, RolloutEvent
 from include.contracts.evaluation import PartGain
-from include.contracts.operations import Figure
+from include.contracts.operations import Figure, SliceFigure
 from include.contracts.period import Period, filed
 from include.contracts.tables import PERIOD
 from include.data import versioning
@@ -21,7 +21,7 @@ from include.families.class_names import maps
 from include.families.serving import logged_in_order
 from include.operations import monitoring, served, windows
 from include.operations.scope import Scope
-from include.records.registry import FIGURES, LOST_ANSWERS, PREDICTIONS
+from include.records.registry import FIGURES, LOST_ANSWERS, PREDICTIONS, SLICE_FIGURES
 from include.services import verdicts
 from include.services.composition import Services
 from include.services.truth import Truth, between
@@ -135,12 +135,14 @@ def _measure_window(spec: UseCase, services: Services, truth: Truth, end: Period
     offline = _offline(spec, services, events) if spec.views and len(events) else None
     history = services.records.figures(spec, name="breached", periods=windows.ends_of(spec, end))
     rollouts = services.records.rollout_events(spec)
+    by_slice = list[SliceFigure]()
     measured = partial(
-        _measure, spec, services, predictions, events, offline, end, history, rollouts, (as_of, truth.until)
+        _measure, spec, services, predictions, events, offline, end, history, rollouts, (as_of, truth.until), by_slice
     )
     names = sorted({*predictions["release"]}) if len(predictions) else []
     figures = [figure for name in names for figure in measured(name)]
     figures += [Scope(spec, name, end).figure("unlogged", rows) for name, rows in sorted(lost.items())]
+    SLICE_FIGURES.replace(spec.name, services.adapters.lake, end, by_slice)
     FIGURES.replace(spec.name, services.adapters.lake, end, figures)
     return figures
 
@@ -209,6 +211,7 @@ def _measure(
     history: list[Figure],
     rollouts: list[RolloutEvent],
     known: tuple[datetime, datetime | None],
+    by_slice: list[SliceFigure],
     name: str,
 ) -> list[Figure]:
     directory = Path(services.adapters.releases.get(spec.name, name).path)
@@ -223,4 +226,5 @@ def _measure(
         spec, name, release.document(directory, "baseline.json"), predictions=predictions, events=events,
         period=period, rescored=rescored, history=history, offline=offline, as_of=known[0], published=known[1],
         stated=_stated(spec, services, name, rescored),
+        keep_slices=by_slice.extend,
     )  # fmt: skip

@@ -16,6 +16,7 @@ from include.evaluation.counted import Counted
 from include.evaluation.divergence import Divergence, between, divergence
 from include.evaluation.metrics import calibration_error
 from include.families.registry import family
+from include.operations import slice_baseline
 from include.operations.window import Window, blocks_or_times
 from include.specification.data import Feature
 from include.specification.usecase import UseCase
@@ -40,14 +41,14 @@ def baseline(
     _require(spec, frame)
     y, blocks = _known_truth(spec, frame), blocks_or_times(spec, frame)
     with_blocks = partial(_with_blocks, blocks)
+    features = {name: with_blocks(one, frame[name]) for name, one in describe(spec.features, frame.__getitem__).items()}
     return {
         "usecase": spec.name,
         "task": spec.task,
         "rows": len(frame),
         "blocks": {"unit": blocks.unit, "count": blocks.count, "days": days_of(spec, frame)},
-        "features": {
-            name: with_blocks(one, frame[name]) for name, one in describe(spec.features, frame.__getitem__).items()
-        },
+        "features": features,
+        "slices": slice_baseline.described(spec, frame, features),
         "prediction": with_blocks(_prediction(spec, scores), predictions(spec, scores)),
         "label_rate": float(y.mean()) if y is not None and family(spec).facts.threshold is not None else None,
         "calibration_error": calibration_error(y, scores) if y is not None else None,

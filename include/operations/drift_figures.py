@@ -1,5 +1,6 @@
 """Figures of drift: every feature, the answers, how many drifted, and how many false alarms to expect."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -39,7 +40,7 @@ def _drifts(window: Window) -> Drifts:
     every = [*((name, [(c, columns[c]) for c in parts]) for name, parts in grouped.items()), (ANSWERS, [("", answers)])]
     described = {**baseline["features"], "": baseline["prediction"]}
     return Drifts(
-        {name: _mean([columns[c] for c in parts]) for name, parts in grouped.items()},
+        {name: mean_of([columns[c] for c in parts]) for name, parts in grouped.items()},
         {
             name: max((columns[c] for c in parts), key=lambda one: one.psi)
             for name, parts in grouped.items()
@@ -54,7 +55,8 @@ def _drifts(window: Window) -> Drifts:
     )
 
 
-def _mean(columns: list[Divergence]) -> Divergence:
+def mean_of(columns: Sequence[Divergence]) -> Divergence:
+    """The mean of columns, or of what may move together."""
     psi, js, effect = (float(np.mean([getattr(one, part) for one in columns])) for part in ("psi", "js", "effect"))
     return Divergence(psi, js, Chance.mean_of([one.chance for one in columns]), effect)
 

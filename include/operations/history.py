@@ -3,7 +3,7 @@
 from collections import defaultdict
 from typing import Any
 
-from include.contracts.operations import Figure
+from include.contracts.operations import Figure, SliceFigure
 from include.specification.usecase import UseCase
 
 
@@ -42,3 +42,31 @@ def _row(mine: dict[str, Figure], metric: Figure, served: bool) -> dict[str, Any
 
 def _value(figures: dict[str, Figure], name: str) -> float | None:
     return figures[name].value if name in figures else None
+
+
+def slice_rows(spec: UseCase, figures: list[SliceFigure]) -> list[dict[str, Any]]:
+    """One row per release and slice of a window, as the figures come: its rows, the primary metric, what it is worth.
+
+    Without a metric the reason stands in its place.
+    """
+    by_slice: defaultdict[tuple[str, str, str], dict[str, SliceFigure]] = defaultdict(dict)
+    for figure in figures:
+        by_slice[figure.release, figure.slice_key, figure.slice_value][figure.name] = figure
+    return [_slice_row(spec, mine) for mine in by_slice.values() if "rows" in mine]
+
+
+def _slice_row(spec: UseCase, mine: dict[str, SliceFigure]) -> dict[str, Any]:
+    size, metric = mine["rows"], mine.get(spec.metrics.primary)
+    judged = metric or mine.get("not_measured") or size
+    return {
+        "period": size.period,
+        "release": size.release,
+        "slice": f"{size.slice_key} = {size.slice_value}",
+        "n": size.n,
+        "value": metric.value if metric else None,
+        "low": metric.low if metric else None,
+        "high": metric.high if metric else None,
+        "drifted": mine["drifted_features"].note if "drifted_features" in mine else "",
+        "state": judged.state if metric or "not_measured" in mine else "no labels yet",
+        "note": judged.note,
+    }

@@ -8,13 +8,13 @@ import numpy as np
 import pandas as pd
 
 from include.contracts.evaluation import PartGain
-from include.contracts.operations import Figure
+from include.contracts.operations import Figure, SliceFigure
 from include.contracts.period import Period
 from include.errors import DataError
 from include.families.registry import label_codes
 from include.families.serving import logged_column
 from include.formats.ties import latest_per_key
-from include.operations import drift_figures, maturity, performance, skew, spread_check, windows
+from include.operations import drift_figures, maturity, performance, skew, slices, spread_check, windows
 from include.operations.scope import Scope
 from include.operations.window import Window
 from include.specification.usecase import UseCase
@@ -37,6 +37,7 @@ def measure(
     published: datetime | None = None,
     seed: int = 0,
     stated: Mapping[str, Sequence[PartGain]] | None = None,
+    keep_slices: Callable[[list[SliceFigure]], None] | None = None,
 ) -> list[Figure]:
     """All figures of ``release`` in the window that ends with ``period``.
 
@@ -55,6 +56,7 @@ def measure(
     offline : event id and features as the offline store has them, for ``feature_skew``
     as_of : the moment of the look (now by default): labels that are due later are not missing
     published : the end of the newest published period: nor are those of events whose truth may be in a later one
+    keep_slices : is given the figures by slice; without, no slices are measured
 
     stated : the gain by part that the verdict stated over other releases, for ``gain_outside_spread``
 
@@ -66,7 +68,7 @@ def measure(
     scope = Scope(spec, release, period)
     logged = predictions.assign(**{POSITION: np.arange(len(predictions))})
     logged = logged[logged["release"] == release]
-    rows = _latest_per_event(spec, logged)
+    rows = _with_slices(spec, _latest_per_event(spec, logged), events)
     figures = _volume(scope, logged, rows)
     if rows.empty:
         return figures
@@ -83,6 +85,10 @@ def measure(
     window = Window(scope, baseline, asked, known, others, offline, history, len(due) / len(rows), seed, stated or {})
     window = drift_figures.with_drifts(window)
     figures += [figure for measured in MEASURES for figure in measured(window)]
+    if keep_slices is not None:
+        by_slice, summary = slices.measured(window)
+        keep_slices(by_slice)
+        figures += summary
     return figures + _windows(scope, figures, history)
 
 
@@ -124,6 +130,15 @@ def _timed(spec: UseCase, rows: pd.DataFrame, events: pd.DataFrame) -> pd.DataFr
     last = latest_per_key(events[[spec.event.id, spec.event.time]], [spec.event.id], [spec.event.time])
     times = last.set_index(spec.event.id)[spec.event.time]
     return rows.assign(**{spec.event.time: rows[spec.event.id].map(times)})
+
+
+def _with_slices(spec: UseCase, rows: pd.DataFrame, events: pd.DataFrame) -> pd.DataFrame:
+    """The rows with those columns of slices that clients do not send, where their event is known."""
+    wanted = [name for name in spec.monitored_slices if name not in rows and name in events]
+    if not wanted:
+        return rows
+    known = latest_per_key(events[[spec.event.id, *wanted]], [spec.event.id], []).set_index(spec.event.id)
+    return rows.assign(**{name: rows[spec.event.id].map(known[name]) for name in wanted})
 
 
 def _labels(scope: Scope, rows: int, due: int, known: int) -> list[Figure]:

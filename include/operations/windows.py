@@ -15,7 +15,7 @@ COUNTS = ("labelled", "unmatched", "not_due")
 RECALIBRATED_ERROR = "recalibrated_calibration_error"
 OF_LABELS = (*COUNTS, "maturity", "not_measured", "calibration_error", RECALIBRATED_ERROR, "label_rate", "label_share",
     "label_mean", "label_std", "performance_loss", "breached", "breached_windows", "gain_over_replaced",
-    "worse_than_replaced", "stated_gain", "gain_outside_spread")  # fmt: skip
+    "worse_than_replaced", "stated_gain", "gain_outside_spread", "slices_beyond")  # fmt: skip
 """Figures that are measured on labels, besides the metrics."""
 
 

@@ -5,14 +5,23 @@ from typing import TYPE_CHECKING, Any
 
 from include.contracts.deployment import RolloutEvent
 from include.contracts.evaluation import Verdict
-from include.contracts.operations import Figure, RetrainPlan, WindowFigures
+from include.contracts.operations import Figure, RetrainPlan, SliceFigure, WindowFigures
 from include.contracts.period import Period
 from include.contracts.quality import GateResult, QuarantinedRow, StandingWarning
 from include.contracts.scrub import Scrubbed
 from include.contracts.streaming import Reconciliation
 from include.contracts.tables import SnapshotRef
 from include.ports.lake import Lake
-from include.records.registry import DECISIONS, FIGURES, GATE_RESULTS, RECONCILIATION, ROLLOUT_EVENTS, SCRUBS, VERDICTS
+from include.records.registry import (
+    DECISIONS,
+    FIGURES,
+    GATE_RESULTS,
+    RECONCILIATION,
+    ROLLOUT_EVENTS,
+    SCRUBS,
+    SLICE_FIGURES,
+    VERDICTS,
+)
 from include.services.adapters import Adapters
 from include.specification.usecase import UseCase
 
@@ -87,6 +96,17 @@ class Records:
 
     def figures(self, spec: UseCase, **wanted: Any) -> list[Figure]:
         return FIGURES.read(spec.name, self._lake, **wanted)
+
+    def slice_figures(self, spec: UseCase, **wanted: Any) -> list[SliceFigure]:
+        """Figures by slice; ``wanted`` also by ``slice_key`` and ``slice_value``."""
+        return SLICE_FIGURES.read(spec.name, self._lake, **wanted)
+
+    def newest_slices(self, spec: UseCase) -> list[SliceFigure]:
+        """How many rows each slice of the newest window had, and how good the answers were; [] without slices."""
+        if not (measured := SLICE_FIGURES.periods(spec.name, self._lake)):
+            return []
+        names = ["rows", "not_measured", "drifted_features", spec.metrics.primary]
+        return self.slice_figures(spec, periods=measured[-1:], name=names)
 
     def shown_figures(self, spec: UseCase) -> list[WindowFigures]:
         """Those of the newest window, and of the newest whose labels are due; [] when nothing was measured."""

@@ -7,12 +7,14 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from include.specification.part import Fault, Length, Part, Reach, Share, SomeLength, named_alike
+from include.specification.part import Fault, Length, Name, Part, Reach, Share, SomeLength, named_alike
 from include.specification.schedule import Cron
 
 COUNTER = re.compile(r"\b(\w+_total)\b\s*(?:\{[^}]*\})?\s*(\[)?")
 """A counter in PromQL, and whether a window follows."""
 PLACEHOLDERS = ("usecase", "champion", "challenger", "window")
+MOST_SLICED = 10
+"""Columns by which figures are sliced: each has up to 53 slices."""
 
 
 class Approval(Part):
@@ -121,7 +123,8 @@ class Monitoring(Part):
     """When figures are a loss or a drift; they are of the periods of the last ``window``, left out: of one period.
 
     ``windows`` counts windows that follow one another without a common period. ``false_discovery``: of the features
-    that are found to have drifted in a window, a share that is expected to be so by chance.
+    that are found to have drifted in a window, a share that is expected to be so by chance. ``slices`` are columns by
+    whose values figures are measured too; left out: those of ``comparison.slices``.
     """
 
     drift_threshold: float = Field(gt=0)
@@ -130,6 +133,7 @@ class Monitoring(Part):
     performance_loss: float = Field(gt=0)
     windows: Windows
     window: SomeLength | None = None
+    slices: Annotated[list[Name], Field(max_length=MOST_SLICED)] | None = None
 
 
 class Budget(Part):

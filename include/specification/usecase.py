@@ -14,6 +14,7 @@ from include.specification.names import name_faults
 from include.specification.packaging import AcceptanceTest, Packaging, Serving, unsendable
 from include.specification.part import Fault, Name, Part
 from include.specification.running import Approval, Monitoring, Retrain, Rollout
+from include.specification.slicing import slice_columns, slice_faults
 from include.specification.streams import freshness_faults, private_columns, stream_faults
 from include.specification.task import TASKS, Task
 from include.specification.trainers import ESTIMATORS, TRAINERS
@@ -93,6 +94,7 @@ class UseCase(Part):
         yield from self._guard_faults()
         yield from self._rollout_faults()
         yield from self._missing_faults()
+        yield from slice_faults(self)
         looked_up = [f.name for f in self.features if f.origin in self.views]
         yield from unsendable(self.user_acceptance, self.request, (self.event.id, self.event.time), looked_up)
 
@@ -437,6 +439,11 @@ class UseCase(Part):
         said = {name: rule == "allowed" for name, rule in self.serving.missing.items()}
         fields = (name for name in self.request if name not in (self.event.id, self.event.time))
         return [name for name in fields if said.get(name, name in by_data)]
+
+    @property
+    def monitored_slices(self) -> list[str]:
+        """Columns by whose values monitoring slices its figures."""
+        return slice_columns(self)
 
     @property
     def calendar(self) -> Calendar:

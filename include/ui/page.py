@@ -80,6 +80,7 @@ def _loop(spec: UseCase, services: Services) -> dict[str, Any]:
     checked = services.records.gate_periods(spec)[-LOOKED_BACK:]
     return _line(spec, services, newest=LOOKED_BACK) | {
         "looked_back": LOOKED_BACK,
+        "slices": history.slice_rows(spec, services.records.newest_slices(spec)),
         "gates": services.records.gate_results(spec, periods=checked) if checked else [],
         "standing": services.records.standing_warnings(spec),
         "quarantine": _held(services.records.quarantined_rows(spec)),

@@ -330,7 +330,8 @@ def _name(test: pd.DataFrame, hashes: Mapping[str, str], facts: Mapping[str, obj
 def shaped(spec: UseCase, frame: pd.DataFrame) -> pd.DataFrame:
     """The columns of a part in their final order and type: text, float64 and the label's codes or numbers."""
     keys = [entity.key for entity in spec.entities.values()]
-    asked = [*spec.comparison.slices.columns, *spec.fairness.groups, spec.split.group, *keys]
+    sliced = [*spec.comparison.slices.columns, *spec.monitored_slices]
+    asked = [*sliced, *spec.fairness.groups, spec.split.group, *keys]
     others = [c for c in dict.fromkeys(asked) if c and c not in spec.feature_names]
     columns: dict[str, pd.Series] = {
         spec.event.id: frame[spec.event.id].astype(str),

@@ -21,6 +21,7 @@ def changed(tmp_path: Path, old: str, new: str, name: str = "flight_delay") -> P
 
 
 STREAM = "{source: weather, id: [origin, time_hour]"
+WINDOWS = "breached: 2, of: 4}"
 TREATED = "tailnum: {class: personal, treatment: pseudonymise}"
 
 
@@ -79,6 +80,11 @@ TREATED = "tailnum: {class: personal, treatment: pseudonymise}"
         ("  tailnum: string\n  sched", "  tailnum: float\n  sched", r"aircraft.key: tailnum is sent as float, which"),
         ("min_gain: 0.01", "min_gain: 0.01\n  weights: {f1_macro: 1}", r"weights.f1_macro: .* a metric of metrics.sec"),
         ("breached: 2", "breached: 9", r"monitoring.windows.breached: 9 of 4 windows"),
+        (WINDOWS, WINDOWS + "\n  slices: [orign]", r"monitoring.slices: 'orign' is .*did you mean or"),
+        (WINDOWS, WINDOWS + "\n  slices: [tailnum]", r"monitoring.slices: 'tailnum' is personal by"),
+        (WINDOWS, WINDOWS + "\n  slices: [flight_id]", r"'flight_id' is the id, time or label"),
+        (WINDOWS, WINDOWS + "\n  slices: [origin, origin]", r"slices: \['origin'\] are listed twice"),
+        ("slices: {columns: [origin]", "slices: {columns: [tailnum]", r"'tailnum' \(left out, so those of comp"),
         ("  budget: {retrains: 6, per: 365 days}\n", "", r"retrain.budget: is missing, and must be given"),
         ("test: 1 month", "test_periods: 1", r"'test_periods' is no key of split any more; write test: 1 mon"),
         ("validation: 7 days", "validation_days: 7", r"'validation_days' is no .*; write validation: 7 days"),

@@ -5,7 +5,9 @@ from typing import Any
 
 import pytest
 
+from include.contracts.operations import SliceFigure
 from include.contracts.period import Period
+from include.operations import history
 from include.specification.data import Periods
 from include.specification.loader import load_usecase
 from include.ui.links import Links
@@ -17,16 +19,26 @@ RHYTHMS = {
 }  # fmt: skip
 
 
-def shown(every: str, count: int) -> str:
+def shown(every: str, count: int, **more: Any) -> str:
     first, timezone = RHYTHMS[every]
     spec = load_usecase("flight_delay")
     periods = Periods.model_validate({"first": first, "schedule": "0 6 * * *", "timezone": timezone})
     published = [Period(first).shift(by) for by in range(count)]
-    lists = ("figures", "verdicts", "decisions", "gates", "standing", "quarantine", "reconciliations", "releases")
-    nothing: dict[str, Any] = {name: [] for name in lists}
+    lists = (
+        "figures",
+        "verdicts",
+        "decisions",
+        "gates",
+        "standing",
+        "quarantine",
+        "reconciliations",
+        "releases",
+        "slices",
+    )
+    nothing: dict[str, Any] = {name: [] for name in lists if name not in more}
     page = {
         "spec": spec.model_copy(update={"periods": periods}), "state": None, "published": published, "looked_back": 60,
-        "in_mlflow": partial(str), **nothing,
+        "in_mlflow": partial(str), **nothing, **more,
     }  # fmt: skip
     return TEMPLATES.get_template("loop.html").render(loop_=page, links=Links("/moebius"))
 
@@ -53,3 +65,26 @@ def test_a_loop_without_a_release_says_how_much_data_its_first_training_needs(ev
 
 def test_a_year_of_hours_takes_no_more_room_than_three() -> None:
     assert len(shown("hour", 8_760)) < len(shown("hour", 3)) + 20
+
+
+def test_the_slices_of_the_newest_window_are_a_table_that_says_what_each_is_worth() -> None:
+    spec = load_usecase("flight_delay")
+    about = {"usecase": spec.name, "release": "r0001", "period": Period("2013-05"), "slice_key": "origin"}
+    figures = [
+        SliceFigure(**about, slice_value="JFK", name="rows", value=900, n=900),
+        SliceFigure(**about, slice_value="JFK", name="roc_auc", value=0.71, low=0.68, high=0.74, n=900),
+        SliceFigure(**about, slice_value="JFK", name="drifted_features", value=1, n=900, note="distance"),
+        SliceFigure(**about, slice_value="unseen", name="rows", value=40, n=40, state="too few"),
+        SliceFigure(
+            **about, slice_value="unseen", name="not_measured", subject="roc_auc", value=38, n=38, state="too few",
+            note="needs 300 rows with labels, has 38",
+        ),
+        SliceFigure(**about, slice_value="missing", name="rows", value=2, n=2, state="too few"),
+    ]  # fmt: skip
+    page = shown("month", 3, slices=history.slice_rows(spec, figures))
+    for text in (
+        "origin = JFK", "0.680 to 0.740", "<td>distance</td>", "too few: needs 300 rows with labels, has 38",
+        "no labels yet",
+    ):  # fmt: skip
+        assert text in page
+    assert "Quality by slice" not in shown("month", 3)

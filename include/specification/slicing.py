@@ -1,0 +1,78 @@
+"""By which columns monitoring slices its figures, and which columns a spec may not name for that.
+
+The values of these columns stand in the table ``slice_figures`` and on pages, so no column of a person may be one.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Protocol
+
+from include.specification.data import Event, Feature, TableSpec
+from include.specification.learning import Comparison
+from include.specification.part import Fault
+from include.specification.running import MOST_SLICED, Monitoring
+from include.specification.streams import Streamed, private_columns
+from include.specification.wording import not_among
+
+KEY = "monitoring.slices"
+
+
+class Sliced(Streamed, Protocol):
+    """The parts of a spec that say what rows can be sliced by."""
+
+    @property
+    def event(self) -> Event: ...
+    @property
+    def fields(self) -> Mapping[str, str]: ...
+    @property
+    def features(self) -> list[Feature]: ...
+    @property
+    def tables(self) -> Mapping[str, TableSpec]: ...
+    @property
+    def comparison(self) -> Comparison: ...
+    @property
+    def monitoring(self) -> Monitoring: ...
+
+
+def slice_columns(spec: Sliced) -> list[str]:
+    """Those that the spec names; left out: those of ``comparison.slices`` that monitoring can slice by."""
+    if spec.monitoring.slices is not None:
+        return spec.monitoring.slices
+    fit = [name for name in dict.fromkeys(spec.comparison.slices.columns) if not _unfit(spec, name)]
+    return fit[:MOST_SLICED]
+
+
+def slice_faults(spec: Sliced) -> Iterator[Fault]:
+    """Columns that are no slices, and those that name people; of the columns left out, the latter only."""
+    named = spec.monitoring.slices
+    for name in spec.comparison.slices.columns if named is None else named:
+        if why := _personal(spec, name):
+            default = " (left out, so those of comparison.slices.columns)" if named is None else ""
+            yield Fault(KEY, f"{name!r}{default} {why}; values of slices are shown: name columns that are not")
+        elif named is not None and (why := _unfit(spec, name)):
+            yield Fault(KEY, why)
+    if named and len(set(named)) < len(named):
+        yield Fault(KEY, f"{sorted({name for name in named if named.count(name) > 1})} are listed twice")
+
+
+def _personal(spec: Sliced, name: str) -> str:
+    """Why its values may be shown to nobody, or nothing."""
+    rule = spec.privacy.columns.get(name)
+    if rule is not None and rule.level == "personal":
+        return "is personal by privacy.columns"
+    return "names a subject, or is treated by privacy" if name in private_columns(spec) else ""
+
+
+def _unfit(spec: Sliced, name: str) -> str:
+    """Why no figures can be made by its values, or nothing."""
+    kinds, event = {feature.name: feature.kind for feature in spec.features}, spec.event
+    if name in (event.id, event.time, event.label, event.label_time):
+        return f"{name!r} is the id, time or label of the event: its values are no groups of rows; name another column"
+    if kinds.get(name) == "text":
+        return f"{name!r} is a text: hardly two rows are alike; name a category or a number"
+    if name not in kinds and (kind := spec.fields.get(name, "string")) != "string":
+        return f"{name!r} is a {kind} and no feature, so no release has bins for it; name a feature or a string field"
+    of_events = spec.tables["events"].columns if "events" in spec.tables else {}
+    if not of_events and name not in {*kinds, *spec.fields} and spec.monitoring.slices is None:
+        return ""  # whether the events have it is seen when a dataset is built
+    known = {*kinds, *spec.fields, *of_events}
+    return "" if name in known else not_among(name, sorted(known), "a column that rows can be sliced by")
