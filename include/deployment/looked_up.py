@@ -6,8 +6,9 @@ can see it.
 
 import json
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -50,6 +51,7 @@ class LookedUp(NamedTuple):
     """``rows`` requests whose features both stores know from the same moment; ``offline`` are the features of each.
 
     ``asked``: entities; ``offline_only``: of these, those that only the offline store knows; ``differing``: by feature.
+    ``still()``: (n,) which of the rows the online store knows from that moment still; a stream moves on meanwhile.
     """
 
     asked: int
@@ -57,6 +59,7 @@ class LookedUp(NamedTuple):
     rows: list[dict[str, Any]]
     offline: list[dict[str, Any]]
     differing: dict[str, "Difference"]
+    still: Callable[[], np.ndarray] = lambda: np.array([], dtype=bool)
 
 
 def look_up(
@@ -76,13 +79,24 @@ def look_up(
     if entities.empty:
         return LookedUp(0, 0, [], [], {})
     keys = entities[names].astype(dict.fromkeys(whole_keys(manifest), "int64"))  # a dataset has them as text
-    online = pd.DataFrame(store.online(service, keys.to_dict("records"), stamped=True), dtype=object)
-    stamps = [f"{view}{KNOWN_AT}" for view in views]
-    online[stamps] = moments = np.floor(online[stamps].astype("float64"))  # an online store may keep whole seconds only
+    stamps, read = [f"{view}{KNOWN_AT}" for view in views], partial(store.online, service, keys.to_dict("records"))
+    online = pd.DataFrame(read(stamped=True), dtype=object)
+    online[stamps] = moments = _whole(online[stamps])
     asked_at = moments.max(axis=1).fillna(int(datetime.now(UTC).timestamp())) + 1
     entities = entities.assign(**{spec.event.time: pd.to_datetime(asked_at, unit="s", utc=True)})
     offline = store.historical(service, entities[[spec.event.id, spec.event.time]].join(keys), snapshots)
-    return _compared(spec, views, entries, entities, online, offline.reset_index(drop=True))
+    same, found = _compared(spec, views, entries, entities, online, offline.reset_index(drop=True))
+
+    def still() -> np.ndarray:
+        now = _whole(pd.DataFrame(read(stamped=True), dtype=object)[stamps])
+        return ((now == moments) | now.isna() & moments.isna()).all(axis=1).to_numpy(dtype=bool)[same]
+
+    return found._replace(still=still)
+
+
+def _whole(moments: pd.DataFrame) -> pd.DataFrame:
+    """Seconds: an online store may keep whole ones only."""
+    return np.floor(moments.astype("float64"))
 
 
 def _entities(frame: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
@@ -98,7 +112,8 @@ def _compared(
     entities: pd.DataFrame,
     online: pd.DataFrame,
     offline: pd.DataFrame,
-) -> LookedUp:
+) -> tuple[np.ndarray, LookedUp]:
+    """Which entities both stores know from the same moment, and what they know."""
     stamps = {view: (online[f"{view}{KNOWN_AT}"].astype("float64"), _stamps(offline, view)) for view in views}
     there, known = (np.any([pair[side].notna() for pair in stamps.values()], axis=0) for side in (0, 1))
     at = _seconds(entities[spec.event.time])
@@ -111,7 +126,7 @@ def _compared(
     given = [
         {entry["name"]: _plain(entry, row[entry["name"]]) for entry in entries} for row in features.to_dict("records")
     ]
-    return LookedUp(len(entities), int((known & ~there).sum()), rows, given, differing)
+    return same, LookedUp(len(entities), int((known & ~there).sum()), rows, given, differing)
 
 
 def _same_moment(view: Mapping[str, Any], online: pd.Series, offline: pd.Series, at: pd.Series) -> np.ndarray:
@@ -185,11 +200,10 @@ def check(name: str, found: LookedUp, server: ModelServer, bound: float) -> Gate
     if not found.rows and not faults:
         return _outcome(True, f"not compared: both stores have no value of the same moment for {found.asked} entities")
     try:
-        apart = _apart(name, found, server, bound, ALLOWED * len(found.rows)) if found.rows else 0
+        apart, judged = _apart(name, found, server, bound) if found.rows else (0, 0)
     except (RequestFailedError, DataError) as error:
         return _outcome(False, f"entities that the online store has are not answered: {error}")
-    differ = f"{apart} of {len(found.rows)} answers differ by more than {bound:g}"
-    faults += [differ] if apart > ALLOWED * len(found.rows) else []
+    faults += [f"{apart} of {judged} answers differ by more than {bound:g}"] if apart > ALLOWED * judged else []
     if faults:
         words = "; ".join(faults)
         return _outcome(
@@ -197,7 +211,11 @@ def check(name: str, found: LookedUp, server: ModelServer, bound: float) -> Gate
             f"what the online store returns is not what the model learned from: {words}. Compare the feature's type in "
             "feature_repo with that of its table, load the online store again (data pipeline), and train again",
         )
-    return _outcome(True, f"{len(found.rows)} entities are answered from the online store as from the offline store")
+    if not judged:
+        return _outcome(
+            True, f"not compared: what is online of {len(found.rows)} entities changed while they were asked"
+        )
+    return _outcome(True, f"{judged} entities are answered from the online store as from the offline store")
 
 
 def _faults(feature: str, difference: Difference) -> Iterator[str]:
@@ -211,24 +229,25 @@ def _faults(feature: str, difference: Difference) -> Iterator[str]:
         yield f"{feature!r} is a category that the model does not know in all {difference.online} entities"
 
 
-def _apart(name: str, found: LookedUp, server: ModelServer, bound: float, allowed: float) -> int:
-    """Answers that are further apart than the bound.
+def _apart(name: str, found: LookedUp, server: ModelServer, bound: float) -> tuple[int, int]:
+    """Answers that are further apart than the bound, of how many: what changed online meanwhile is not judged.
 
     Where there are too many they are asked again: an online store that does not answer within a request's time-out, as
     on a busy machine, leaves all features missing. A value that is another one stays so.
     """
     given = answered(server.infer(name, found.rows, [json.dumps(one) for one in found.offline]))
     until = time.monotonic() + PATIENCE_SECONDS
-    while (apart := _count_apart(answered(server.infer(name, found.rows)), given, bound)) > allowed:
-        if time.monotonic() > until:
-            break
+    while True:
+        differ, still = _differ(answered(server.infer(name, found.rows)), given, bound), found.still()
+        apart, judged = int((differ & still).sum()), int(still.sum())
+        if apart <= ALLOWED * judged or time.monotonic() > until:
+            return apart, judged
         time.sleep(PAUSE_SECONDS)
-    return apart
 
 
-def _count_apart(scores: np.ndarray, others: np.ndarray, bound: float) -> int:
-    """Rows whose scores, (n,) or (n, K), differ by more than the bound."""
-    return int((np.abs(scores - others).reshape(len(scores), -1).max(axis=1) > bound).sum())
+def _differ(scores: np.ndarray, others: np.ndarray, bound: float) -> np.ndarray:
+    """(n,) whether the scores, (n,) or (n, K), of a row differ by more than the bound."""
+    return np.asarray(np.abs(scores - others).reshape(len(scores), -1).max(axis=1) > bound)
 
 
 def _outcome(passed: bool, detail: str) -> GateOutcome:

@@ -36,12 +36,12 @@ def verify(
     wire: InferenceProtocol,
     write: Callable[[Path, str], None],
     aside: Path,
-    found: LookedUp | None = None,
+    look: Callable[[], LookedUp | None] = lambda: None,
 ) -> dict[str, Any]:
     """Load, replay, compare, measure, try bad requests, the interface and the users' tests, unload; the report.
 
     ``write(directory, release)`` writes the private model's directory; ``aside`` is on the repository's disk;
-    ``found`` is what both feature stores have for real entities, None where nothing is looked up. The
+    ``look()`` is what both feature stores have for real entities, None where nothing is looked up. The
     report has ``requests``, ``max_difference``, ``p50_ms``, ``p99_ms``, ``memory_mb`` (``loaded``, ``after``: None
     where it cannot be seen) and ``checks``, each with its gate, whether it passed, and what was found.
 
@@ -60,7 +60,7 @@ def verify(
     (directory / REPORT).unlink(missing_ok=True)
     try:
         server.load(name)
-        report = _exercise(spec, name, directory, server, wire, found)
+        report = _exercise(spec, name, directory, server, wire, look)
         _require_there(spec, name, server)
     except DeploymentError as error:
         _keep(directory, {"passed": False, "checks": [_outcome("load", False, str(error)).json_dict()]})
@@ -90,7 +90,12 @@ def _keep(directory: Path, report: dict[str, Any]) -> None:
 
 
 def _exercise(
-    spec: UseCase, name: str, directory: Path, server: ModelServer, wire: InferenceProtocol, found: LookedUp | None
+    spec: UseCase,
+    name: str,
+    directory: Path,
+    server: ModelServer,
+    wire: InferenceProtocol,
+    look: Callable[[], LookedUp | None],
 ) -> dict[str, Any]:
     samples, facts = release.document(directory, "samples.json"), release.manifest(directory)
     loaded = wire.memory_mb(name)
@@ -100,7 +105,7 @@ def _exercise(
     checks = [
         _same_answers(figures["max_difference"], facts["parity_bound"]),
         _fast_enough(figures["p99_ms"], spec.rollout.abort.max_p99_ms),
-        *([looked_up.check(name, found, server, facts["parity_bound"])] if found else []),
+        *([looked_up.check(name, found, server, facts["parity_bound"])] if (found := look()) else []),
         *interface.check(contract, name, wire, json.dumps(samples[0]["given_features"])),
         _enough_answered(spec, name, events, server),
         *bad_requests.check(spec, name, samples[0], wire, server, facts),

@@ -121,8 +121,8 @@ def verify_release(spec: UseCase, services: Services, release: ReleaseRef, *, st
     try:
         with services.places.aside() as aside:
             write = partial(services.serving.write_pipeline, spec)
-            found = _looked_up(spec, services, release) if stores else None
-            return predeployment.verify(spec, release, server, wire, write, aside / "model", found)
+            look = partial(_looked_up, spec, services, release) if stores else lambda: None
+            return predeployment.verify(spec, release, server, wire, write, aside / "model", look)
     finally:
         wire.close()
         _keep_report(spec, services, release)

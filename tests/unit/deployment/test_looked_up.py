@@ -135,3 +135,33 @@ def test_a_use_case_that_looks_nothing_up_is_asked_nothing() -> None:
     )
     empty = looked_up.look_up(SPEC, MANIFEST, ROWS.assign(tailnum=None), Stores([1] * 20, [1] * 20), [])
     assert empty == LookedUp(0, 0, [], [], {})
+
+
+class Moving(Stores):
+    """The values of the first aircraft change with each reading, as those that a stream feeds."""
+
+    def __init__(self, values: Sequence[Any], moving: int) -> None:
+        super().__init__(values, values)
+        self._moving, self._read = moving, 0
+
+    def online(self, service: str, keys: Sequence[Mapping[str, Any]], *, stamped: bool) -> list[dict[str, Any]]:
+        rows = super().online(service, keys, stamped=stamped)
+        moved, self._read = self._read, self._read + 1
+        for row in [row for key, row in zip(keys, rows, strict=True) if key["tailnum"] in TAILS[: self._moving]]:
+            row["aircraft__event_timestamp"] += moved
+            row["engines"] = row["engines"] if not moved else 3 - row["engines"]
+        return rows
+
+
+@pytest.mark.parametrize(("moving", "said"), [(5, "15 entities are answered"), (20, "of 20 entities changed while")])
+def test_what_a_stream_changes_meanwhile_refuses_no_release(moving: int, said: str) -> None:
+    outcome = tried(Moving([1.0, 2.0] * 10, moving))
+    assert outcome.passed
+    assert said in outcome.detail
+
+
+def test_a_stream_hides_no_fault_of_the_entities_that_stay(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(looked_up, "PATIENCE_SECONDS", 0.0)
+    outcome = tried(Moving([1.0, 2.0] * 10, 5), read=lambda value: f"engine {value}")
+    assert not outcome.passed
+    assert "15 of 15 answers differ" in outcome.detail
