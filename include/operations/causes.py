@@ -168,7 +168,7 @@ def _moved_share(history: History, good: list[Period], name: str, subject: str) 
 
 def _chance(one: Figure, other: Figure) -> float:
     """How far two shares of few rows are apart without a change."""
-    return CHANCE * sqrt(sum(f.value * (1 - f.value) / f.n for f in (one, other) if f.n))
+    return CHANCE * sqrt(sum(f.value * (1 - f.value) / (f.effective_n or f.n) for f in (one, other) if f.n))
 
 
 def _moved_values(history: History, good: list[Period]) -> str | None:

@@ -64,10 +64,12 @@ def mean_of(columns: Sequence[Divergence]) -> Divergence:
 def inputs(window: Window) -> list[Figure]:
     """Drift and missing values per feature; a tensor is one feature, with the mean over its columns and the worst."""
     scope, baseline, rows = window.scope, window.baseline, window.asked
-    n, figures, missing = len(rows), list[Figure](), rows[scope.spec.feature_names].isna().mean()
+    n, figures, absent = len(rows), list[Figure](), rows[scope.spec.feature_names].isna()
+    missing = absent.mean()
     for name, columns in drift.columns_by_input(scope.spec).items():
         figures += _drift(window, "psi", "js", window.drifts.features[name], name)
-        figures.append(scope.figure("missing", missing[columns].mean(), name, n))
+        share = window.mean("missing", absent[columns].to_numpy().mean(axis=1), window.asked_blocks, name)
+        figures += too_few([share], lack(window.asked_blocks))
         if name in window.drifts.worst:
             figures += _drift(window, "psi_max", None, window.drifts.worst[name], name)
     counted = _counts_of_drift(window, [figure for figure in figures if figure.name == "psi"])
@@ -83,15 +85,14 @@ def inputs(window: Window) -> list[Figure]:
 def answers(window: Window) -> list[Figure]:
     """Drift of the answers, their mean (of classes and clusters: of the largest score), and the share of each."""
     scope, rows = window.scope, window.asked
-    spec, n, scores = scope.spec, len(rows), logged_scores(scope.spec, rows)
+    spec, scores = scope.spec, logged_scores(scope.spec, rows)
     figures = _drift(window, "prediction_psi", "prediction_js", window.drifts.answers) if window.drifts.answers else []
-    figures.append(scope.figure("prediction_mean", headline(scores).mean(), n=n))
-    if scores.ndim == 1:
-        return figures
-    kind, count = family(spec), scores.shape[1]
-    shares = np.bincount(kind.predicted(scores), minlength=count) / n
-    named = zip(kind.names(spec, count), shares, strict=True)
-    return figures + [scope.figure("prediction_share", share, name, n) for name, share in named]
+    means = [window.mean("prediction_mean", headline(scores), window.asked_blocks)]
+    if scores.ndim == 2:
+        kind, said = family(spec), family(spec).predicted(scores)
+        named = enumerate(kind.names(spec, scores.shape[1]))
+        means += [window.mean("prediction_share", said == k, window.asked_blocks, name) for k, name in named]
+    return figures + too_few(means, lack(window.asked_blocks))
 
 
 def _drift(window: Window, psi: str, js: str | None, found: Divergence, subject: str = ANSWERS) -> list[Figure]:

@@ -35,6 +35,9 @@ def _row(mine: dict[str, Figure], metric: Figure, served: bool) -> dict[str, Any
         "low": metric.low,
         "high": metric.high,
         "n": metric.n,
+        "effective_n": metric.effective_n,
+        "state": metric.state,
+        "note": metric.note,
         "loss": _value(mine, "performance_loss") if served else None,
         "drifted_features": _value(mine, "drifted_features") if served else None,
     }

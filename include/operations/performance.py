@@ -44,7 +44,7 @@ def quality(window: Window) -> list[Figure]:
     figures += _not_measured(scope, reasons | unclear, len(y))
     if family(spec).facts.probabilities:
         figures += _calibration(window, y, scores, next(iter(intervals), None))
-    figures += [scope.figure(*figure, n=len(y)) for figure in family(spec).label_figures(spec, y)]
+    figures += _of_truth(window, y)
     return of_labels(window, figures + _losses(window, intervals))
 
 
@@ -105,6 +105,19 @@ def _not_measured(scope: Scope, reasons: Mapping[str, str], rows: int) -> list[F
     """The labelled rows, of each metric that has a reason not to be measured on them."""
     figures = [scope.figure("not_measured", rows, m, rows, note=why) for m, why in reasons.items() if why]
     return [figure.model_copy(update={"state": "too few"}) for figure in figures]
+
+
+def _of_truth(window: Window, y: np.ndarray) -> list[Figure]:
+    """What the labels are: shares and means with their intervals."""
+    scope, spec, figures = window.scope, window.spec, list[Figure]()
+    for name, value, subject in family(spec).label_figures(spec, y):
+        figure = scope.figure(name, value, subject, len(y))
+        if name in ("label_rate", "label_mean"):
+            figure = window.mean(name, y, window.known_blocks)
+        elif name == "label_share":
+            figure = window.mean(name, y == spec.event.classes.index(subject), window.known_blocks, subject)
+        figures.append(figure)
+    return too_few(figures, lack(window.known_blocks))
 
 
 def _calibration(window: Window, y: np.ndarray, scores: np.ndarray, metric: str | None) -> list[Figure]:

@@ -25,6 +25,6 @@ class Scope:
             value=float(value), n=n, floor=floor, state=state, note=note,
         )  # fmt: skip
 
-    def interval(self, name: str, figure: Interval) -> Figure:
+    def interval(self, name: str, figure: Interval, subject: str = "") -> Figure:
         bounds = {"low": figure.low, "high": figure.high, "n": figure.n, "effective_n": figure.effective_n}
-        return self.figure(name, figure.value).model_copy(update=bounds)
+        return self.figure(name, figure.value, subject).model_copy(update=bounds)

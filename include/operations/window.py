@@ -13,6 +13,7 @@ from include.contracts.operations import Figure
 from include.errors import EvaluationError
 from include.evaluation.blocks import Blocks, blocks_of
 from include.evaluation.divergence import CHANCE, Divergence
+from include.evaluation.means import mean_interval
 from include.operations.scope import Scope
 from include.specification.usecase import UseCase
 
@@ -78,6 +79,11 @@ class Window:
     def known_blocks(self) -> Blocks:
         """The block of every row of ``known``."""
         return blocks_or_times(self.spec, self.known)
+
+    def mean(self, name: str, values: np.ndarray, blocks: Blocks, subject: str = ANSWERS) -> Figure:
+        """The mean of values (n,), with its interval by blocks; of too few of them by rows."""
+        by = blocks if blocks.enough else Blocks("row", np.arange(len(values)), len(values))
+        return self.scope.interval(name, mean_interval(values, by, self.spec.comparison.confidence), subject)
 
 
 def blocks_or_times(spec: UseCase, rows: pd.DataFrame) -> Blocks:
