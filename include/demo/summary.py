@@ -12,6 +12,7 @@ from include.contracts.operations import Figure
 from include.contracts.period import Period
 from include.contracts.quality import StandingWarning
 from include.demo.progress import Progress, plain
+from include.evaluation.metrics import direction
 from include.formats.atomic_file import write_atomically
 from include.operations import history
 from include.platform import airflow
@@ -128,17 +129,19 @@ def _figure(cell: Cell) -> tuple[str, str, str]:
 
 
 def _better(summary: dict[str, Any]) -> str:
-    """What the retrain brought, on requests that the retrained release answered."""
+    """What the retrain brought, on the newest requests that the retrained release answered."""
     lines, served = [], {(row["period"], row["n"]): row for row in reversed(summary["periods"]) if row["served"]}
-    for other in (row for row in summary["periods"] if not row["served"]):
+    replaced = [row for row in summary["periods"] if not row["served"]]
+    for other in (row for row in replaced if row["period"] == max(each["period"] for each in replaced)):
         mine = served[other["period"], other["n"]]
+        gain = (mine["value"] - other["value"]) * direction(summary["metric"])
         lines.append(
-            f"  {mine['period']}: {mine['release']} scores {mine['value']:.3f} on its {mine['n']} requests; "
-            f"the replaced {other['release']} {other['value']:.3f} ({mine['value'] - other['value']:+.3f})"
+            f"  {mine['period']}: {mine['release']} scores {mine['value']:.3f} on its {mine['n']} requests; the replaced "
+            f"{other['release']} {other['value']:.3f} ({abs(gain):.3f} {'better' if gain >= 0 else 'worse'})"
         )
-    if gain := summary["gain_over_replaced"]:
-        bounds = f"between {gain['low']:+.3f} and {gain['high']:+.3f} on the requests of {gain['period']}"
-        lines.append(f"  the gain over the replaced release lies {bounds}")
+    if gained := summary["gain_over_replaced"]:
+        bounds = f"between {gained['low']:+.3f} and {gained['high']:+.3f} on the requests of {gained['period']}"
+        lines.append(f"  the gain over the replaced release lies {bounds}; above 0 is better")
     return "\n".join(lines)
 
 

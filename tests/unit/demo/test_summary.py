@@ -37,8 +37,10 @@ def test_a_replaced_release_has_a_row_for_what_it_served_and_one_for_what_it_wou
 
 
 def test_the_gain_is_told_on_the_same_requests() -> None:
-    told = summary._better({"periods": summary.periods(SPEC, FIGURES, {}), "gain_over_replaced": None})
-    assert told == "  2013-07: r0002 scores 0.720 on its 80 requests; the replaced r0001 0.670 (+0.050)"
+    told = {"periods": summary.periods(SPEC, FIGURES, {}), "gain_over_replaced": None}
+    scores = "  2013-07: r0002 scores 0.720 on its 80 requests; the replaced r0001 0.670"
+    assert summary._better({**told, "metric": "roc_auc"}) == f"{scores} (0.050 better)"
+    assert summary._better({**told, "metric": "mae"}) == f"{scores} (0.050 worse)"
 
 
 def test_the_summary_names_every_address_and_login() -> None:
