@@ -48,6 +48,18 @@ def calibrator(spec: UseCase, frame: pd.DataFrame, scores: np.ndarray, y: np.nda
     return Calibrator(method=method, curves=_curves(method, scores, y, level), why=_told(losses, len(y)))
 
 
+def level_calibrator(scores: np.ndarray, y: np.ndarray) -> Calibrator:
+    """What served answers are worth on labelled rows, with the share of positives of these rows.
+
+    Isotonic; of fewer rows than that takes sigmoid, which hardly follows chance.
+    """
+    y = np.asarray(y).astype(np.int64)
+    known = [method for method in reversed(tuple[Method, ...](LEAST)) if _enough(method, scores, y)]
+    if not known:
+        return Calibrator(why=_too_few("auto", scores, y))
+    return Calibrator(method=known[0], curves=_curves(known[0], scores, y, True), why=f"{len(y):,} labelled rows")
+
+
 def recalibrated(spec: UseCase, frame: pd.DataFrame, scores: np.ndarray, y: np.ndarray) -> np.ndarray | None:
     """What a recalibration would make of the answers to labelled rows, each stretch by a fit on the others.
 

@@ -23,7 +23,13 @@ def bounds(
     ``draws`` (k,) are of ``independent`` rows or blocks. ``trials``: so many independent chances to fail there were,
     which is asked when there was no failure.
     """
-    error = standard_error(draws, independent)
+    return of_error(metric, point, standard_error(draws, independent), tail, independent, trials)
+
+
+def of_error(
+    metric: str, point: float, error: float, tail: float, independent: int, trials: int
+) -> tuple[float, float]:
+    """The same of a standard ``error`` that is known."""
     half = error * float(-stdtrit(independent - 1, tail)) if independent > 1 else float("nan")
     if metric in SHARES:
         return _share(point, half, tail, trials)

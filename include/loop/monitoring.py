@@ -19,7 +19,7 @@ from include.data import versioning
 from include.deployment import release, scoring
 from include.families.class_names import maps
 from include.families.serving import logged_in_order
-from include.operations import monitoring, served, windows
+from include.operations import monitoring, served, trust, windows
 from include.operations.scope import Scope
 from include.records.registry import FIGURES, LOST_ANSWERS, PREDICTIONS, SLICE_FIGURES
 from include.services import verdicts
@@ -133,7 +133,8 @@ def _measure_window(spec: UseCase, services: Services, truth: Truth, end: Period
         return []
     events = truth.of(predictions, as_of).drop(columns=PERIOD)
     offline = _offline(spec, services, events) if spec.views and len(events) else None
-    history = services.records.figures(spec, name="breached", periods=windows.ends_of(spec, end))
+    looked_back = windows.ends(spec, end, max(trust.LOOKED_BACK, spec.monitoring.windows.of) + 1)
+    history = services.records.figures(spec, name=trust.asked_of_history(spec), subject="", periods=looked_back)
     rollouts = services.records.rollout_events(spec)
     by_slice = list[SliceFigure]()
     measured = partial(

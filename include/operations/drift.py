@@ -14,6 +14,7 @@ from include.evaluation.block_counts import Drawn, by_block, packed
 from include.evaluation.blocks import Blocks, days_of
 from include.evaluation.counted import Counted
 from include.evaluation.divergence import Divergence, between, divergence
+from include.evaluation.estimator import KEPT_AS, estimator
 from include.evaluation.metrics import calibration_error
 from include.families.registry import family
 from include.operations import slice_baseline
@@ -53,6 +54,7 @@ def baseline(
         "label_rate": float(y.mean()) if y is not None and family(spec).facts.threshold is not None else None,
         "calibration_error": calibration_error(y, scores) if y is not None else None,
         "metrics": {m: v.json_dict() if isinstance(v, Interval) else dict(v) for m, v in metrics.items()},
+        KEPT_AS: estimates.json_dict() if (estimates := estimator(spec, frame, scores)) else None,
     }
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from include.contracts.operations import Alert
 from include.operations.alerts import SERVING_ALERTS
 from include.operations.causes import Cause
+from include.operations.estimated_loss import EstimatedLoss
 from include.operations.losses import Confirmation
 from include.operations.release_history import History
 from include.specification.usecase import UseCase
@@ -20,6 +21,7 @@ class Look:
     spec: UseCase
     history: History
     loss: Confirmation
+    estimate: EstimatedLoss
     alerts: list[Alert]
 
     @property
@@ -34,15 +36,16 @@ class Look:
 
     @property
     def retrains(self) -> bool:
-        return self.raised and self.loss.asks
+        return self.raised and (self.loss.asks or self.estimate.asks)
 
     @property
     def evidence(self) -> list[str]:
-        """The alerts, those of other releases as such, and the loss of what serves."""
+        """The alerts, those of other releases as such, and the loss of what serves, measured and estimated."""
         about = self.about
         sentences = [f"{a.name}: {a.summary}" for a in about]
         sentences += [f"{a.name} is {_of_another(self, a)}: {a.summary}" for a in self.alerts if a not in about]
-        return [*sentences, self.loss.reason] if self.history.periods or self.alerts else sentences
+        losses = [self.loss.reason, *self.estimate.sentences]
+        return [*sentences, *losses] if self.history.periods or self.alerts else sentences
 
     @property
     def cause(self) -> Cause:
@@ -70,7 +73,7 @@ class Look:
         if names & {*SERVING_ALERTS}:
             return "check the model server, its log and `make status`; a new model does not repair a server"
         reason = self.loss.reason
-        if self.loss.asks:
+        if self.loss.asks or self.estimate.asks:
             reason += "; the alert that starts a retrain does not fire yet"
         drift = "check the drifted features, drift alone does not retrain; " if DRIFT_ALERT in names else ""
         worse = "a release that is worse than the one it replaced is rolled back; " if WORSE_ALERT in names else ""

@@ -76,19 +76,23 @@ class Confirmation:
 
 def state(spec: UseCase, loss: Figure) -> str:
     """Value, interval and rows of a loss, and where it stands: within the limit, not confirmed, or confirmed."""
-    limit = spec.monitoring.performance_loss
-    bounds = ""
-    if loss.low is not None and loss.high is not None:
-        bounds = f" [{_shown(loss.low, 0)}, {_shown(loss.high, 0)}]"
-    measured = f"{_shown(loss.value, limit)}{bounds} on {loss.n} rows"
+    limit, has_interval = spec.monitoring.performance_loss, loss.low is not None and loss.high is not None
+    measured = f"{bounded(loss, limit)} on {loss.n} rows"
     if loss.value <= limit:
         return f"{measured}: not above the limit {limit:g}, no breach"
     if not is_confirmed(loss, limit):
         if loss.state == "too few":
             return f"{measured}: above the limit {limit:g} but not judged, no breach ({loss.note})"
-        why = "its interval includes 0, so chance may explain it" if bounds else "it has no interval"
+        why = "its interval includes 0, so chance may explain it" if has_interval else "it has no interval"
         return f"{measured}: above the limit {limit:g} but not confirmed, no breach ({why})"
     return f"{measured}: confirmed, a breach (above the limit {limit:g}, the interval excludes 0)"
+
+
+def bounded(loss: Figure, limit: float) -> str:
+    """Value and interval of a loss, with the digits that tell on which side of the limit and of 0 they are."""
+    if loss.low is None or loss.high is None:
+        return _shown(loss.value, limit)
+    return f"{_shown(loss.value, limit)} [{_shown(loss.low, 0)}, {_shown(loss.high, 0)}]"
 
 
 def _shown(value: float, limit: float) -> str:

@@ -14,7 +14,7 @@ from include.errors import DataError
 from include.families.registry import label_codes
 from include.families.serving import logged_column
 from include.formats.ties import latest_per_key
-from include.operations import drift_figures, maturity, performance, skew, slices, spread_check, windows
+from include.operations import drift_figures, estimated, maturity, performance, skew, slices, spread_check, windows
 from include.operations.scope import Scope
 from include.operations.window import Window
 from include.specification.usecase import UseCase
@@ -173,6 +173,7 @@ MEASURES: tuple[Callable[[Window], list[Figure]], ...] = (
     performance.quality,
     performance.counterfactual,
     spread_check.figures,
+    estimated.figures,
 )
 """What is measured of every window, in this order."""
 

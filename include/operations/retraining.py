@@ -11,6 +11,7 @@ from include.contracts.period import Period, from_to
 from include.contracts.quality import GateResult
 from include.operations import training_window
 from include.operations.causes import Cause, data_fault, decay, pipeline_skew, serving_fault, unjudged
+from include.operations.estimated_loss import EstimatedLoss
 from include.operations.look import Look
 from include.operations.losses import Confirmation
 from include.operations.maturity import MOST_IMMATURE
@@ -41,7 +42,8 @@ def decide(
 
     Only the release that serves is judged: alerts of others are recorded and ask for nothing. A data fault, a
     pipeline skew or a serving fault is repaired, not learned. An alert is a reason to look; a retrain needs that the
-    figures confirm a loss (``losses.Confirmation``), or that it is due by policy. It then waits when a plan tests on
+    figures confirm a loss (``losses.Confirmation``), that a trusted estimate shows one while labels are not due
+    (``estimated_loss``), or that it is due by policy. It then waits when a plan tests on
     the same time already, the cooldown holds or the budget is spent. Nobody retrains without new rows to learn from.
 
     Parameters
@@ -63,18 +65,23 @@ def decide(
     if cause := data_fault(spec, history, gate_results) or serving_fault(history) or pipeline_skew(history):
         return plan.of("fix_data", cause, _repair(cause))
     test = _newest_known(spec, history) or period
-    look = Look(spec, history, Confirmation.of(spec, history, test), mine)
+    look = Look(spec, history, Confirmation.of(spec, history, test), EstimatedLoss.of(spec, history), mine)
     if not (forced or due or look.retrains):
         return plan.of("keep", look.cause, look.action)
     why = f"{forced} asked for a retrain" if forced else due
     asked = Cause("asked for" if forced else "due by policy", [why, *look.evidence], [])
-    cause = decay(spec, history.until(test)) if look.retrains else asked
+    cause = _cause(spec, history.until(test), look) if look.retrains else asked
     window = training_window.choose(spec, test, tested, verdicts, now or datetime.now(UTC))
     if not forced and (held := _held_back(spec, decisions_history, released, history, window)):
         return plan.of("keep", cause, held)
     if old := training_window.nothing_new(spec, window, tested, teaches):
         return plan.of("keep", cause, old)
     return plan.retrain(cause, window, _instead(spec, cause, history.until(test)))
+
+
+def _cause(spec: UseCase, labelled: History, look: Look) -> Cause:
+    """What labels confirm goes before what is only estimated."""
+    return decay(spec, labelled) if look.loss.asks else look.estimate.cause
 
 
 class _Plan:

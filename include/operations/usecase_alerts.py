@@ -3,7 +3,9 @@
 from functools import partial
 from typing import Literal
 
+from include.evaluation.estimator import estimable
 from include.operations.alert_rule import Rule, grown, moment, window_end
+from include.operations.estimated import BREACHED, BREACHED_WINDOWS
 from include.operations.maturity import UNMATCHED_SHARE
 from include.operations.performance import ROWS
 from include.specification.usecase import UseCase
@@ -66,8 +68,29 @@ def _of_the_model(spec: UseCase) -> list[Rule]:
             "Look at the drifted features on the page of the loop; a broken source is repaired, a season is not",
             window="newest",
         ),
+        *([_estimated_loss(spec)] if estimable(spec) else []),
         *([_labels_missing(spec)] if spec.event.label and spec.labelling is None else []),
     ]
+
+
+def _estimated_loss(spec: UseCase) -> Rule:
+    """Only while the labels of the newest window are not due: then they say it themselves."""
+    windows, loss = spec.monitoring.windows, spec.monitoring.performance_loss
+    breached = " and ".join((_figure(spec, BREACHED_WINDOWS), f"{_figure(spec, BREACHED)} == 1"))
+    return Rule(
+        "MoebiusEstimatedLoss",
+        f"({breached}) >= {windows.breached}",
+        "retrain",
+        f"Release {{{{ $labels.release }}}} of {spec.name} is estimated to have lost more than {loss} "
+        f"{spec.metrics.primary} in the window that ends {_end(spec, 'newest')}, whose labels are not due yet; with it "
+        f"{{{{ $value }}}} of the last {windows.of} windows are breached, and the estimate has been right before",
+        f"Nothing at once: {spec.name}.retrain_trigger decides; read its decision on the page of the loop",
+        "0s",
+        spec.name,
+        decides=True,
+        window="newest",
+        calendar=spec.calendar,
+    )
 
 
 def _labels_missing(spec: UseCase) -> Rule:

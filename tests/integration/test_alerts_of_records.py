@@ -141,6 +141,17 @@ def test_months_below_the_limit_ask_for_a_retrain_until_a_better_one(kept: Kept)
     kept.alerts.wait_for_the_end_of("MoebiusPerformanceLoss")
 
 
+@pytest.mark.fires("MoebiusEstimatedLoss")
+def test_a_loss_that_is_estimated_asks_for_a_retrain_while_labels_wait(kept: Kept) -> None:
+    breached = SPEC.monitoring.windows.breached
+    kept.measured("2013-04", estimated_breached_windows=breached, estimated_breached=1)
+    found = kept.alerts.wait_for("MoebiusEstimatedLoss")
+    assert (found["usecase"], found["release"], found["severity"]) == (SPEC.name, "r0001", "retrain")
+    assert kept.alerts.annotations("MoebiusEstimatedLoss")["window_end"] == end_of("2013-04")
+    kept.measured("2013-04", estimated_breached_windows=breached, estimated_breached=0, breached=0)
+    kept.alerts.wait_for_the_end_of("MoebiusEstimatedLoss")
+
+
 @pytest.mark.fires("MoebiusReleaseWorse")
 def test_a_release_that_is_worse_than_the_one_it_replaced_is_said(kept: Kept) -> None:
     kept.measured("2013-04", gain_over_replaced=-0.01, worse_than_replaced=1)

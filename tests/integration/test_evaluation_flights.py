@@ -16,9 +16,11 @@ from include.contracts.period import Period
 from include.development.trainers.trained_model import TrainedModel
 from include.evaluation.four_comparisons import compare
 from include.evaluation.metrics import score
-from include.operations import drift
+from include.operations import drift, estimated
 from include.operations.monitoring import measure
 from include.operations.retraining import decide
+from include.operations.scope import Scope
+from include.operations.window import Window
 from tests.integration.evaluation_flights import FEATURES, spec, year
 from tests.integration.months_replay import Made, Serving, evaluate, first_release, window
 
@@ -120,6 +122,24 @@ def test_the_alert_comes_in_june_and_the_plan_names_the_cause() -> None:
     assert (plan.decision, plan.cause) == ("retrain", "label shift")
     assert (plan.train_from, plan.train_to, plan.test_to) == ("2013-01", "2013-05", "2013-06")
     assert any("temp" in line and "does not explain the loss" in line for line in plan.evidence)
+
+
+def test_what_is_estimated_without_labels_is_not_trusted_on_the_flights() -> None:
+    """How delays come about changes from month to month, which the answers do not show."""
+    baseline, history = released(), list[Figure]()
+    tested, found = baseline["metrics"]["roc_auc"]["value"], dict[str, Figure]()
+    for number in range(4, 13):
+        rows, scope = year().months[number], Scope(spec(), "r0001", Period(f"2013-{number:02d}"))
+        answers = model().predict(rows)
+        window = Window(scope, baseline, rows.assign(probability=answers), rows, {}, None, history)
+        found = {figure.name: figure for figure in estimated.figures(window)}
+        auc = score("roc_auc", rows["late"], answers)
+        known = {"labelled": len(rows), "not_due": 0, "roc_auc": auc, "performance_loss": tested - auc}
+        history += [*found.values(), *(scope.figure(name, value, n=len(rows)) for name, value in known.items())]
+    assert found["estimate_trusted"].value == 0
+    assert found["estimate_trusted"].n == 8
+    assert found["estimate_error"].value > 1.5 * found["last_known_error"].value
+    assert found["estimated_breached"].value == 0
 
 
 def test_april_with_other_days_still_alerts_may_seldom_june_in_six_of_ten() -> None:

@@ -4,6 +4,7 @@ from collections import Counter
 
 import yaml
 
+from include.evaluation.estimator import estimable
 from include.operations import alerts
 from include.operations.alert_rule import RETRAIN_TRIGGER
 from include.operations.alerts import groups, rules, rules_text
@@ -30,6 +31,7 @@ def test_an_alert_of_the_platform_exists_once_whatever_number_of_use_cases() -> 
     once = {rule.name for rule in groups(SPECS)["moebius"]}
     assert {names[name] for name in once} == {1}
     awaited = names.pop("MoebiusLabelsMissing")
+    assert names.pop("MoebiusEstimatedLoss") == sum(map(estimable, SPECS))
     assert awaited == sum(spec.event.label is not None and spec.labelling is None for spec in SPECS)
     assert {count for name, count in names.items() if name not in once} == {len(SPECS)}
 
@@ -38,7 +40,8 @@ def test_what_counts_as_a_serving_fault_are_alerts_that_exist() -> None:
     deciding = {r.name for of in groups([SPEC]).values() for r in of if r.decides}
     assert set(alerts.SERVING_ALERTS) < deciding
     assert deciding - set(alerts.SERVING_ALERTS) == {
-        "MoebiusPerformanceLoss", "MoebiusReleaseWorse", "MoebiusFeatureDrift", "MoebiusLabelsMissing",
+        "MoebiusPerformanceLoss", "MoebiusEstimatedLoss", "MoebiusReleaseWorse", "MoebiusFeatureDrift",
+        "MoebiusLabelsMissing",
     }  # fmt: skip
     labels = [rule["labels"] for group in rules([SPEC])["groups"] for rule in group["rules"]]
     assert Counter(label.get("asks") for label in labels)[RETRAIN_TRIGGER] == len(deciding)
