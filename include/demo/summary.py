@@ -136,8 +136,8 @@ def _better(summary: dict[str, Any]) -> str:
         mine = served[other["period"], other["n"]]
         gain = (mine["value"] - other["value"]) * direction(summary["metric"])
         lines.append(
-            f"  {mine['period']}: {mine['release']} scores {mine['value']:.3f} on its {mine['n']} requests; the replaced "
-            f"{other['release']} {other['value']:.3f} ({abs(gain):.3f} {'better' if gain >= 0 else 'worse'})"
+            f"  {mine['period']}: {mine['release']} scores {mine['value']:.3f} on its {mine['n']} requests; the "
+            f"replaced {other['release']} {other['value']:.3f} ({abs(gain):.3f} {'better' if gain >= 0 else 'worse'})"
         )
     if gained := summary["gain_over_replaced"]:
         bounds = f"between {gained['low']:+.3f} and {gained['high']:+.3f} on the requests of {gained['period']}"
