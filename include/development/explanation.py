@@ -164,8 +164,8 @@ def _shuffled(X: np.ndarray, group: FeatureGroup, random: np.random.Generator) -
 
 
 def _row(group: FeatureGroup, losses: list[float]) -> dict[str, Any]:
-    from scipy.stats import t
+    from scipy.special import stdtrit
 
     mean, error = float(np.mean(losses)), float(np.std(losses, ddof=1) / np.sqrt(len(losses)))
-    reach = float(t.ppf(0.975, len(losses) - 1)) * error
+    reach = float(stdtrit(len(losses) - 1, 0.975)) * error
     return {"feature": group.name, "loss": mean, "low": mean - reach, "high": mean + reach}

@@ -132,18 +132,18 @@ def _leaf(spec: UseCase, tree: Any, node: int, middle: float) -> str:
 
 
 def local_surrogate(
-    spec: UseCase, model: TrainedModel, one: pd.DataFrame, background: pd.DataFrame, *, seed: int = 0
+    spec: UseCase, model: TrainedModel, one: pd.DataFrame, others: np.ndarray, *, seed: int = 0
 ) -> dict[str, Any]:
     """What moves the answer around one row: ``answer, fidelity, effects``.
 
     ``answer`` is the score of what the model says of the row. An effect of a number is that of one standard deviation
     more, of anything else that of this value instead of another row's. ``fidelity``: weighted R² of the line.
-    ``one`` is the row as a frame of one; from ``background``, two or more raw rows, spreads and other values are taken.
+    ``one`` is the row as a frame of one; from ``others``, two or more encoded rows, spreads and other values are taken.
     """
     from sklearn.linear_model import Ridge
 
     groups = feature_groups(model)
-    X, others = model.encoder.transform(one)[0], model.encoder.transform(background)
+    X = model.encoder.transform(one)[0]
     around, design = _perturbed(groups, X, others, np.random.default_rng(seed))
     scores = model.scores(around)
     values = scores if scores.ndim == 1 else scores[:, scores[0].argmax()]

@@ -10,6 +10,8 @@ sure the answers are is repaired; unless the fit weighs its classes, and does no
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -170,17 +172,24 @@ def _isotonic(scores: np.ndarray, positive: np.ndarray) -> Points:
 def _sigmoid(scores: np.ndarray, positive: np.ndarray) -> Points:
     """The logistic curve at quantiles of the scores."""
     from sklearn.linear_model import LogisticRegression
-    from threadpoolctl import threadpool_limits
 
     share = np.array([scores.mean()]), np.array([positive.mean()]), np.array([len(scores)])
     if positive.all() or not positive.any():
         return share
-    with threadpool_limits(1):  # one column is not worth sharing: other threads would only wait, and burn their core
+    with _threads().limit(limits=1):  # with one column, other threads would only wait, and burn their core
         curve = LogisticRegression(C=100.0).fit(_log_odds(scores)[:, None], positive)
     at = np.unique(np.quantile(scores, np.linspace(0, 1, POINTS)))
     if curve.coef_[0, 0] <= 0 or len(at) < 2:  # the scores do not rank
         return share
     return at, curve.predict_proba(_log_odds(at)[:, None])[:, 1], np.full(len(at), len(scores) / len(at))
+
+
+@cache
+def _threads() -> Any:
+    """What limits the threads of the libraries that are loaded by now, those of a fit; to find them takes as long."""
+    from threadpoolctl import ThreadpoolController
+
+    return ThreadpoolController()
 
 
 def _log_odds(scores: np.ndarray) -> np.ndarray:

@@ -114,7 +114,7 @@ def _local(spec: UseCase, model: TrainedModel, parts: Parts, y: np.ndarray, scor
     order = np.argsort(losses, kind="stable")
     middle = len(order) // 2
     chosen = {"typical": order[middle : middle + EACH], "best": order[:EACH], "worst": order[::-1][:EACH]}
-    background = evenly(parts.frames["train"], LOCAL_BACKGROUND)
+    background = model.encoder.transform(evenly(parts.frames["train"], LOCAL_BACKGROUND))
     return [
         {
             "which": which,

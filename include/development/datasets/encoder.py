@@ -81,10 +81,10 @@ class Encoder:
 def _raw(frame: pd.DataFrame, entry: dict[str, Any]) -> np.ndarray:
     if entry["kind"] != "numeric":
         return as_text(frame[entry["name"]]).to_numpy()
-    numbers = as_number(frame, entry["name"])
-    if (beyond := int((numbers.abs() > np.finfo(np.float32).max).sum())) > 0:
-        raise DataError(f"feature {numbers.name!r} holds {beyond} values beyond float32; correct the source")
-    return numbers.to_numpy()
+    numbers = as_number(frame, entry["name"]).to_numpy()
+    if beyond := np.count_nonzero(np.abs(numbers) > np.finfo(np.float32).max):
+        raise DataError(f"feature {entry['name']!r} holds {beyond} values beyond float32; correct the source")
+    return numbers
 
 
 def _entry(frame: pd.DataFrame, feature: Feature, before: dict[str, Any] | None, is_float32: bool) -> dict[str, Any]:

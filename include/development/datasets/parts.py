@@ -95,6 +95,6 @@ def as_number(frame: pd.DataFrame, name: str) -> pd.Series:
     except (TypeError, ValueError) as error:  # its words hold a value
         kind = type(error).__name__
         raise DataError(f"feature {name!r} is numeric but contains other values ({kind}); correct the source") from None
-    if np.isinf(numbers).any():
-        raise DataError(f"feature {name!r} holds {int(np.isinf(numbers).sum())} infinite values; correct the source")
+    if infinite := np.count_nonzero(np.isinf(numbers.to_numpy())):
+        raise DataError(f"feature {name!r} holds {infinite} infinite values; correct the source")
     return numbers

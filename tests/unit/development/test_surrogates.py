@@ -16,7 +16,7 @@ def test_a_line_is_found_again_around_a_row() -> None:
     model, parts = task_parts(spec)
     rows = parts.frames["test"]
     one = rows[rows["place"] == "there"].head(1)
-    found = local_surrogate(spec, model, one, parts.frames["train"])
+    found = local_surrogate(spec, model, one, model.encoder.transform(parts.frames["train"]))
     effects = {effect["feature"]: effect["effect"] for effect in found["effects"]}
     spread = parts.frames["train"]["strength"].std()
     others = 1 - (parts.frames["train"]["place"] == "there").mean()
@@ -31,7 +31,7 @@ def test_a_missing_number_is_explained_too() -> None:
     spec = task_spec("regression")
     model, parts = task_parts(spec)
     one = parts.frames["test"].head(1).assign(strength=np.nan)
-    found = local_surrogate(spec, model, one, parts.frames["train"])
+    found = local_surrogate(spec, model, one, model.encoder.transform(parts.frames["train"]))
     values = {effect["feature"]: effect["value"] for effect in found["effects"]}
     assert values["strength"] == "missing"
     assert np.isfinite(found["fidelity"])

@@ -55,7 +55,8 @@ class FakeAdapters:
 
 def services_in(home: Path, vault: dict[str, str] | None = None, **settings: Any) -> Services:
     """Services on fakes, with their state below ``home``."""
-    made = Settings(home=home, **{"serving_timeout": 0.2, **settings})
+    # each test process has a core: a second thread of a fit would only wait for it
+    made = Settings(home=home, **{"serving_timeout": 0.2, "train_threads": 1, **settings})
     return Services(made, vault=lambda name: (vault or {}).get(name, ""), adapters=FakeAdapters(made))  # type: ignore[arg-type]
 
 

@@ -25,6 +25,9 @@ from include.specification.usecase import UseCase
 from tests.unit.development.frames import MemoryFeatureStore, events, flight_spec
 from tests.unit.fakes.adapters import services_in
 from tests.unit.loop.loop_worlds import publish
+from tests.unit.loop.small_cards import small_cards  # noqa: F401 - a fixture
+
+pytestmark = pytest.mark.usefixtures("small_cards")
 
 ROWS, NEW_TIMES = 600, "2013-05"
 

@@ -116,15 +116,12 @@ def test_windows_are_measured_again_when_labels_of_their_answers_come(tmp_path: 
     )
 
 
-def test_a_window_that_has_all_its_labels_is_not_measured_again(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    world, measured = World(tmp_path, days_spec()), list[Period]()
-    world.live()
+def test_a_window_that_has_all_its_labels_is_not_measured_again(lived: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    measured = list[Period]()
     monkeypatch.setattr(monitoring, "_measure_window", lambda *arguments: measured.append(arguments[-1]) or [])
-    world.monitor(DAYS[-1])
+    lived.monitor(DAYS[-1])
     assert measured == DAYS[-1:]
-    world.monitor(DAYS[4])
+    lived.monitor(DAYS[4])
     assert measured[1:] == DAYS[4:7], "a day that is published again is in the windows of the next two days too"
 
 

@@ -23,7 +23,11 @@ from include.specification.learning import Trainer, Training
 from include.specification.usecase import UseCase
 from tests.unit.fakes.adapters import services_in
 from tests.unit.fakes.approvals import approve
+from tests.unit.loop.loop_worlds import SPEC, register
+from tests.unit.loop.small_cards import small_cards  # noqa: F401 - a fixture
 from tests.unit.loop.test_cycles_of_refits import Store, World, small
+
+pytestmark = pytest.mark.usefixtures("small_cards")
 
 XGBOOST = Trainer(name="xgboost", parameters={"n_estimators": 40, "early_stopping_rounds": 2, "learning_rate": 0.4})
 TORCH = Trainer(name="torch_tabular", parameters={"epochs": 6, "patience": 1, "learning_rate": 0.03})
@@ -43,14 +47,13 @@ def world(tmp_path: Path) -> World:
     return made
 
 
-def judged(world: World, spec: UseCase, run: str = "", approved: bool = True) -> ModelRef:
-    """A registered candidate, which ``ann`` trained."""
+def judged(world: World, spec: UseCase, run: str = "") -> ModelRef:
+    """A registered and approved candidate, which ``ann`` trained."""
     dataset = training.dataset_for(spec, world.services)
     key = training.place(spec, world.services, Order(dataset=dataset, run=run))
     training.fit(spec, world.services, key)
     model = training.register(spec, world.services, key, people=["ann"])
-    if approved:
-        approve(world.services, spec, model.version)
+    approve(world.services, spec, model.version)
     return model
 
 
@@ -121,10 +124,11 @@ def test_the_refit_of_an_average_is_that_of_the_release_and_the_refitted_candida
     np.testing.assert_allclose(answers[2], (answers[0] + answers[1]) / 2, rtol=1e-6)
 
 
-def test_what_is_not_refitted_is_released_itself(world: World) -> None:
-    spec = spec_of(refit="never")
-    proof = judged(world, spec)
-    assert refit(spec, world.services, proof.version) == proof.version
+def test_what_is_not_refitted_is_released_itself(tmp_path: Path) -> None:
+    services, spec = services_in(tmp_path), SPEC.model_copy(update={"training": Training(refit="never")})
+    proof = register(services, people=["ann"])
+    approve(services, spec, proof.version)
+    assert refit(spec, services, proof.version) == proof.version
 
 
 def test_what_answers_otherwise_is_not_registered(world: World) -> None:
@@ -135,7 +139,8 @@ def test_what_answers_otherwise_is_not_registered(world: World) -> None:
     assert world.services.adapters.tracker.versions(spec.name) == [proof.version]
 
 
-def test_what_nobody_approved_is_not_refitted(world: World) -> None:
-    proof = judged(world, spec_of(), approved=False)
+def test_what_nobody_approved_is_not_refitted(tmp_path: Path) -> None:
+    services = services_in(tmp_path)
+    proof = register(services, people=["ann"])
     with pytest.raises(ApprovalError, match="it has no verdict"):
-        refit(spec_of(), world.services, proof.version)
+        refit(SPEC, services, proof.version)
