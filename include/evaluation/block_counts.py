@@ -108,14 +108,14 @@ def by_blocks(before: Sample, now: Sample, of_rows: Chance) -> tuple[Chance, flo
     traces = np.array([np.trace(part) for part in parts])
     free = np.array([max(1, len(side.counts) - 1) for side in sides])
     of_mean = float(traces.sum() ** 2 / (traces**2 / free).sum())
-    freedom = _freedom(parts[0] + parts[1], of_mean, cells)
+    freedom, tail = _freedom(parts[0] + parts[1], of_mean, cells)
     by_cells = Chance(float(traces.sum()), freedom)
     of_cells = Chance.chi_squared(cells, float((1 / rows).sum()))
     found = Chance.moments(
         _beside(by_cells.mean, of_rows.mean, of_cells.mean),
         _beside(by_cells.variance, of_rows.variance, of_cells.variance),
     )
-    return found._replace(of_mean=freedom * of_mean), max(1.0, least[1])
+    return found._replace(of_mean=tail * of_mean, shape=tail), max(1.0, least[1])
 
 
 def _beside(by_blocks: float, of_rows: float, of_cells: float) -> float:
@@ -135,11 +135,16 @@ def _least_effects(sides: list[Sample], effects: list[float]) -> list[float]:
     return least
 
 
-def _freedom(covariance: np.ndarray, of_mean: float, cells: int) -> float:
-    """Degrees of freedom of the weighted sum (Satterthwaite); squares of few blocks are too large by chance.
+def _freedom(covariance: np.ndarray, f: float, cells: int) -> tuple[float, float]:
+    """Degrees of freedom by variance, and by skewness, of the weighted sum; ``f`` are those of the covariance itself.
 
-    Without that bias: Srivastava, Journal of the Japan Statistical Society 35, 2005.
+    Squares and cubes of few blocks are too large by chance, which is taken off: moments of a Wishart matrix (Letac and
+    Massam, Scandinavian Journal of Statistics 31, 2004).
     """
-    total, squares = float(np.trace(covariance)), float((covariance * covariance.T).sum())
-    unbiased = of_mean**2 / max((of_mean - 1) * (of_mean + 2), 1) * (squares - total**2 / of_mean)
-    return float(np.clip(total**2 / unbiased, 1, cells)) if unbiased > 0 else float(cells)
+    squared = covariance @ covariance
+    total, squares, cubes = (float(np.trace(power)) for power in (covariance, squared, squared @ covariance))
+    unbiased = f**2 / max((f - 1) * (f + 2), 1) * (squares - total**2 / f)
+    squares = float(np.clip(unbiased, total**2 / cells, total**2))
+    cubes -= 3 * total * squares * (1 / f + 1 / f**2) + total**3 / f**2
+    cubes = float(np.clip(cubes / (1 + 3 / f + 4 / f**2), squares**2 / total, squares * total))
+    return total**2 / squares, squares**3 / cubes**2
