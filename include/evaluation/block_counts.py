@@ -115,7 +115,7 @@ def by_blocks(before: Sample, now: Sample, of_rows: Chance) -> tuple[Chance, flo
         _beside(by_cells.mean, of_rows.mean, of_cells.mean),
         _beside(by_cells.variance, of_rows.variance, of_cells.variance),
     )
-    return found._replace(of_mean=tail * of_mean, shape=tail), max(1.0, least[1])
+    return found._replace(of_mean=tail * of_mean, shape=tail), max(1.0, float(least[1]))
 
 
 def _beside(by_blocks: float, of_rows: float, of_cells: float) -> float:
