@@ -19,6 +19,7 @@ from include.operations.performance import ROWS
 from include.operations.recalibration import repair
 from include.operations.release_history import History
 from include.operations.skew import SKEWED_SHARE
+from include.operations.windows import CALIBRATION_INTERCEPT, CALIBRATION_SLOPE
 from include.specification.usecase import UseCase
 
 MISSING_INCREASE = 0.05  # of all feature cells, against the release's baseline
@@ -107,7 +108,7 @@ def decay(spec: UseCase, history: History) -> Cause:
         return Cause("covariate shift", evidence, suspects)
     if shift := _label_shift(history, good):
         repaired = repair(spec, history)
-        return Cause("label shift", [*evidence, shift, *([repaired.sentence] if repaired else [])], [])
+        return Cause("label shift", [*evidence, shift, *_off(history), *([repaired.sentence] if repaired else [])], [])
     losses = [v for p in history.periods if (v := history.value("performance_loss", p)) is not None]
     if len(losses) >= STALE_PERIODS and all(b > a for a, b in pairwise(losses[-STALE_PERIODS:])):
         return Cause("staleness", [*evidence, f"the loss grew in each of the last {STALE_PERIODS} periods"], [])
@@ -144,6 +145,18 @@ def _suspects(spec: UseCase, history: History, good: list[Period]) -> tuple[list
     if suspects and not good:
         sentences.append("this release has no good period to compare with, so the cause is likely but not proved")
     return suspects, sentences
+
+
+def _off(history: History) -> list[str]:
+    """How far the answers are off as a whole, and how sure they are, where both are known with their intervals."""
+    found = [history.by_key.get((history.period, name, "")) for name in (CALIBRATION_INTERCEPT, CALIBRATION_SLOPE)]
+    told = [
+        f"{f.value:+.2f} [{f.low:+.2f}, {f.high:+.2f}]" for f in found if f and f.low is not None and f.high is not None
+    ]
+    if len(told) < len(found):
+        return []
+    slope = f"at a calibration slope of {told[1]} (1 is right)"
+    return [f"the log-odds of the answers are off by {told[0]} (0 is right), {slope}"]
 
 
 def _label_shift(history: History, good: list[Period]) -> str | None:

@@ -14,7 +14,17 @@ from include.errors import DataError
 from include.families.registry import label_codes
 from include.families.serving import logged_column
 from include.formats.ties import latest_per_key
-from include.operations import drift_figures, estimated, maturity, performance, skew, slices, spread_check, windows
+from include.operations import (
+    calibration_figures,
+    drift_figures,
+    estimated,
+    maturity,
+    performance,
+    skew,
+    slices,
+    spread_check,
+    windows,
+)
 from include.operations.scope import Scope
 from include.operations.window import Window
 from include.specification.usecase import UseCase
@@ -171,6 +181,7 @@ MEASURES: tuple[Callable[[Window], list[Figure]], ...] = (
     drift_figures.answers,
     skew.figures,
     performance.quality,
+    calibration_figures.figures,
     performance.counterfactual,
     spread_check.figures,
     estimated.figures,

@@ -13,7 +13,9 @@ from include.specification.usecase import UseCase
 COUNTS = ("labelled", "unmatched", "not_due")
 """Figures that say how many labels of a window are there, are due and never came, are not due yet."""
 RECALIBRATED_ERROR = "recalibrated_calibration_error"
-OF_LABELS = (*COUNTS, "maturity", "not_measured", "calibration_error", RECALIBRATED_ERROR, "label_rate", "label_share",
+CALIBRATION_INTERCEPT, CALIBRATION_SLOPE = "calibration_intercept", "calibration_slope"
+OF_LABELS = (*COUNTS, "maturity", "not_measured", "calibration_error", RECALIBRATED_ERROR, CALIBRATION_INTERCEPT,
+    CALIBRATION_SLOPE, "label_rate", "label_share",
     "label_mean", "label_std", "performance_loss", "breached", "breached_windows", "gain_over_replaced",
     "worse_than_replaced", "stated_gain", "gain_outside_spread", "slices_beyond")  # fmt: skip
 """Figures that are measured on labels, besides the metrics."""
