@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from include.contracts.operations import SliceFigure
+from include.contracts.operations import Figure, SliceFigure
 from include.contracts.period import Period
 from include.operations import history
 from include.specification.data import Periods
@@ -88,3 +88,16 @@ def test_the_slices_of_the_newest_window_are_a_table_that_says_what_each_is_wort
     ):  # fmt: skip
         assert text in page
     assert "Quality by slice" not in shown("month", 3)
+
+
+def test_a_metric_of_few_days_says_so_and_what_its_rows_are_worth() -> None:
+    spec = load_usecase("flight_delay")
+    figure = Figure(
+        usecase=spec.name, release="r0001", period=Period("2013-05"), name="roc_auc", value=0.71, low=0.68, high=0.74,
+        n=900, effective_n=120, state="too few", note="needs 10 hours, has 4",
+    )  # fmt: skip
+    page = shown("month", 3, figures=history.rows(spec, [figure]))
+    assert "too few: needs 10 hours, has 4" in page
+    assert "(as 120 independent ones)" in page
+    plain = figure.model_copy(update={"effective_n": 900, "state": "judged", "note": ""})
+    assert "independent" not in shown("month", 3, figures=history.rows(spec, [plain]))
