@@ -9,7 +9,8 @@ from include.specification.usecase import UseCase
 
 def names(spec: UseCase) -> list[str]:
     """The figures that the history is made of."""
-    return [spec.metrics.primary, f"counterfactual_{spec.metrics.primary}", "performance_loss", "drifted_features"]
+    primary = spec.metrics.primary
+    return [primary, f"counterfactual_{primary}", "performance_loss", "drifted_features", "not_measured"]
 
 
 def rows(spec: UseCase, figures: list[Figure]) -> list[dict[str, Any]]:
@@ -24,6 +25,12 @@ def rows(spec: UseCase, figures: list[Figure]) -> list[dict[str, Any]]:
             if name in mine:
                 history.append(_row(mine, mine[name], served))
     return history
+
+
+def unmeasured(spec: UseCase, figures: list[Figure]) -> list[Figure]:
+    """Why the primary metric of a window and release has no value; the newest last."""
+    mine = [f for f in figures if (f.name, f.subject) == ("not_measured", spec.metrics.primary)]
+    return sorted(mine, key=lambda figure: (figure.period, figure.release))
 
 
 def _row(mine: dict[str, Figure], metric: Figure, served: bool) -> dict[str, Any]:

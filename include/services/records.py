@@ -127,9 +127,11 @@ class Records:
         return self.figures(spec, periods=sorted({newest, *windows.ends(spec, judged, LOOKED_BACK)}))
 
     def history(self, spec: UseCase, *names: str) -> list[Figure]:
-        """These figures of releases as a whole, of the newest periods that were measured."""
+        """These figures of releases, as a whole or of their primary metric, of the newest measured periods."""
         newest = FIGURES.periods(spec.name, self._lake)[-LOOKED_BACK:]
-        return self.figures(spec, periods=newest, name=list(names), subject="") if newest else []
+        return (
+            self.figures(spec, periods=newest, name=list(names), subject=["", spec.metrics.primary]) if newest else []
+        )
 
     def _newest_and_judged(self, spec: UseCase) -> tuple[Period, Period] | None:
         """The newest window, and the newest most of whose labels are due; None when nothing was measured."""

@@ -66,11 +66,13 @@ def create_app() -> FastAPI:
 
 def _line(spec: UseCase, services: Services, newest: int | None = 1) -> dict[str, Any]:
     """What the overview shows of a loop; of verdicts and decisions the newest."""
+    figures = services.records.history(spec, *history.names(spec))
     return {
         "spec": spec,
         "state": services.serving.rollout_state(spec),
         "published": services.records.published(spec),
-        "figures": history.rows(spec, services.records.history(spec, *history.names(spec))),
+        "figures": history.rows(spec, figures),
+        "unmeasured": history.unmeasured(spec, figures),
         "verdicts": services.records.verdicts(spec, newest=newest),
         "decisions": services.records.decisions(spec, newest=newest),
     }

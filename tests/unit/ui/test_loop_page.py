@@ -34,6 +34,7 @@ def shown(every: str, count: int, **more: Any) -> str:
         "reconciliations",
         "releases",
         "slices",
+        "unmeasured",
     )
     nothing: dict[str, Any] = {name: [] for name in lists if name not in more}
     page = {
@@ -101,3 +102,17 @@ def test_a_metric_of_few_days_says_so_and_what_its_rows_are_worth() -> None:
     assert "(as 120 independent ones)" in page
     plain = figure.model_copy(update={"effective_n": 900, "state": "judged", "note": ""})
     assert "independent" not in shown("month", 3, figures=history.rows(spec, [plain]))
+
+
+def test_a_window_without_the_metric_says_why() -> None:
+    spec = load_usecase("flight_delay")
+    figures = [
+        Figure(
+            usecase=spec.name, release="r0001", period=Period("2013-05"), name="not_measured", subject=metric, value=7,
+            n=7, state="too few", note="needs 20 labelled rows, has 7",
+        )
+        for metric in spec.metrics.names
+    ]  # fmt: skip
+    page = shown("month", 3, unmeasured=history.unmeasured(spec, figures))
+    assert page.count("is not measured: needs 20 labelled rows, has 7") == 1
+    assert "2013-05, r0001: roc_auc is not measured" in page
