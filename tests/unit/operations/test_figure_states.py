@@ -43,6 +43,20 @@ def test_a_metric_by_days_has_effective_rows_and_is_judged() -> None:
     assert found["breached", ""].value == 1
 
 
+def test_days_that_are_good_or_bad_as_a_whole_make_intervals_wider() -> None:
+    log, truth = month(1)
+    log = spread_over(log, 20)
+    bad = (pd.to_datetime(log[TIME]).dt.day % 2 == 0).to_numpy()
+    mixed = figures(log, truth.assign(late=truth["late"].where(~bad, 1 - truth["late"])))
+    alike = figures(log, truth.assign(late=truth["late"].where(np.arange(2000) % 2 == 0, 1 - truth["late"])))
+    for name in ("roc_auc", "calibration_error", "label_rate"):
+        few, many = mixed[name, ""], alike[name, ""]
+        assert few.effective_n is not None
+        assert many.effective_n is not None
+        assert few.effective_n < 600 < 1200 < many.effective_n, name
+    assert mixed["calibration_error", ""].floor > 1.5 * alike["calibration_error", ""].floor  # type: ignore[operator]
+
+
 def test_of_too_few_blocks_no_loss_is_a_breach() -> None:
     log, truth = month(1, skill=0.2)
     found = figures(spread_over(log, 4), truth)
