@@ -49,6 +49,18 @@ class SliceFigure(Figure):
     slice_value: str = Field(description="value of that column")
 
 
+class BlockLoss(Record):
+    """Loss of one release in one block of time (a day or an hour), summed over its labelled answers of a window."""
+
+    usecase: str = Field(description="use case")
+    release: str = Field(description="release that answered")
+    period: Period
+    block: str = Field(description="when the block begins, by the clock of the use case")
+    rows: int = Field(description="labelled answers of the block")
+    total: float = Field(description="sum of their losses: Brier score of a class, absolute error of a number")
+    squares: float = Field(description="sum of the squares of their losses")
+
+
 class Alert(Record):
     """A firing Prometheus alert that the retrain trigger decides on; ``period`` is '' if it belongs to no period."""
 

@@ -5,7 +5,6 @@ with explainable AI for trees (exact for trees); Breiman 2001 and Fisher, Rudin,
 importance).
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +15,7 @@ from include.development.feature_groups import FeatureGroup, evenly, feature_gro
 from include.development.trainers.trained_model import TrainedModel
 from include.errors import EvaluationError
 from include.evaluation.metrics import direction, score
+from include.evaluation.shapley import permuted
 from include.families.registry import family, family_named
 from include.specification.usecase import UseCase
 
@@ -89,40 +89,17 @@ def _summed(method: str, unit: str, groups: list[FeatureGroup], moved: np.ndarra
 
 
 def _asked(model: TrainedModel, frame: pd.DataFrame, groups: list[FeatureGroup]) -> Attribution:
-    import shap
-
     by_column = model.problem.width <= COLUMN_PLAYERS and any(group.shape for group in groups)
     players = [(c,) for c in range(model.problem.width)] if by_column else [group.columns for group in groups]
     evaluations = 2 * len(players) + 1
     rows = int(np.clip(PREDICTED_ROWS // (evaluations * BACKGROUND), FEWEST, MOST))
     background = model.encoder.transform(evenly(frame, BACKGROUND))
     X = model.encoder.transform(evenly(frame, rows))
-    explainer = shap.PermutationExplainer(model.scores, _Replaced(background, players), seed=0)
-    values = np.asarray(explainer(X, max_evals=evaluations, silent=True).values)
-    moved = np.moveaxis(values.reshape(len(X), len(players), -1), 1, 2)
+    moved = np.moveaxis(permuted(model.scores, X, background, players), 1, 2)
     unit, method = family_named(model.task).unit, "SHAP, sampled permutations"
     if by_column:
         return _summed(method, unit, groups, moved)
     return Attribution(method, unit, len(X), groups, np.abs(moved).mean(axis=0), None)
-
-
-class _Replaced:
-    """What shap calls a masker: the row where the mask says so, the background rows elsewhere."""
-
-    def __init__(self, background: np.ndarray, players: Sequence[Sequence[int]]) -> None:
-        self._background, self._players = background, [list(columns) for columns in players]
-
-    def shape(self, row: np.ndarray) -> tuple[int, int]:
-        return len(self._background), len(self._players)
-
-    def mask_shapes(self, row: np.ndarray) -> list[tuple[int]]:
-        return [(len(self._players),)]
-
-    def __call__(self, mask: np.ndarray, row: np.ndarray) -> tuple[np.ndarray]:
-        rows = self._background.copy()
-        kept = [column for on, columns in zip(mask, self._players, strict=True) if on for column in columns]
-        rows[:, kept] = row[kept]
-        return (rows,)
 
 
 def permutation_importance(spec: UseCase, model: TrainedModel, frame: pd.DataFrame) -> dict[str, Any]:

@@ -58,15 +58,22 @@ def days_of(spec: UseCase, frame: pd.DataFrame) -> int:
     return _by_time(spec, frame, "day").count if spec.event.time in frame else 0
 
 
+def local_starts(spec: UseCase, frame: pd.DataFrame, unit: str) -> np.ndarray:
+    """When the local ``day`` or ``hour`` of every row begins, (n,) datetime64 without a zone.
+
+    The hour that a clock shows twice in autumn is one block, which is only more careful.
+    """
+    local = pd.to_datetime(frame[spec.event.time], utc=True).dt.tz_convert(spec.calendar.timezone).dt.tz_localize(None)
+    return local.dt.floor(UNITS[unit]).to_numpy()
+
+
 def _by_time(spec: UseCase, frame: pd.DataFrame, unit: str) -> Blocks:
     if spec.event.time not in frame:
         raise EvaluationError(
             f"{spec.name}: comparison.block is {unit!r}, and the rows have no {spec.event.time}; they have "
             f"{list(frame.columns)}"
         )
-    # without the zone: the hour that a clock shows twice in autumn is one block, which is only more careful
-    local = pd.to_datetime(frame[spec.event.time], utc=True).dt.tz_convert(spec.calendar.timezone).dt.tz_localize(None)
-    return _numbered(unit, local.dt.floor(UNITS[unit]).to_numpy())
+    return _numbered(unit, local_starts(spec, frame, unit))
 
 
 def _by_entity(spec: UseCase, frame: pd.DataFrame, entity: str) -> Blocks:

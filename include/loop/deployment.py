@@ -71,7 +71,7 @@ def _package(
     rows = labelled_part(spec, dataset, "test")
     features = services.adapters.feature_store.keep(spec.feature_service)
     _require_same_features(services, spec, features)
-    baseline = _baseline(spec, services, proof, rows, verdict)
+    baseline = _baseline(spec, services, trained, proof, rows, verdict)
     with services.places.aside() as aside:
         packaging.package(
             spec, model=trained, model_version=model.version, model_hash=model.artifact_hash, dataset=model.dataset,
@@ -83,14 +83,26 @@ def _package(
 
 
 def _baseline(
-    spec: UseCase, services: Services, proof: ModelRef, rows: pd.DataFrame, verdict: Verdict | None
+    spec: UseCase,
+    services: Services,
+    trained: TrainedModel,
+    proof: ModelRef,
+    rows: pd.DataFrame,
+    verdict: Verdict | None,
 ) -> dict[str, Any]:
-    """What the proof reached on its test set and answered there: a refit has learned from these rows."""
-    from include.operations import drift
+    """What the proof reached on its test set and answered there: a refit has learned from these rows.
+
+    What answers are attributed to needs no labels: it is that of the model that will serve.
+    """
+    from include.operations import attribution, block_losses, drift
+    from include.operations.window import Answering
 
     scores = _loaded(services, proof).predict_classes(rows, spec.event.classes)
     metrics = {c.metric: c.figure.json_dict() for c in verdict.cells if c.name == "D"} if verdict else {}
-    return drift.baseline(spec, rows, scores, metrics)
+    losses = block_losses.of_test_set(spec, rows, scores)
+    answering = Answering(trained.encoder.transform, trained.scores)
+    effects = attribution.of_test_set(spec, trained.encoding()["features"], answering, rows)
+    return drift.baseline(spec, rows, scores, metrics) | {"losses": losses, "attributions": effects}
 
 
 def _loaded(services: Services, model: ModelRef) -> TrainedModel:

@@ -2,17 +2,18 @@
 
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pyarrow as pa
 
 from include.contracts.deployment import LostAnswers, ReleaseRef, RolloutEvent
 from include.contracts.evaluation import PartGain
-from include.contracts.operations import Figure, SliceFigure
+from include.contracts.operations import BlockLoss, Figure, SliceFigure
 from include.contracts.period import Period, filed
 from include.contracts.tables import PERIOD
 from include.data import versioning
@@ -21,9 +22,11 @@ from include.families.class_names import maps
 from include.families.serving import logged_in_order
 from include.operations import monitoring, served, trust, windows
 from include.operations.scope import Scope
-from include.records.registry import FIGURES, LOST_ANSWERS, PREDICTIONS, SLICE_FIGURES
+from include.operations.window import Answering
+from include.records.registry import BLOCK_LOSSES, FIGURES, LOST_ANSWERS, PREDICTIONS, SLICE_FIGURES
 from include.services import verdicts
 from include.services.composition import Services
+from include.services.records import LOOKED_BACK
 from include.services.truth import Truth, between
 from include.specification.usecase import UseCase
 
@@ -141,11 +144,20 @@ def _measure_window(spec: UseCase, services: Services, truth: Truth, end: Period
         _measure, spec, services, predictions, events, offline, end, history, rollouts, (as_of, truth.until), by_slice
     )
     names = sorted({*predictions["release"]}) if len(predictions) else []
-    figures = [figure for name in names for figure in measured(name)]
+    past, losses = _past_losses(spec, services, end), list[BlockLoss]()
+    figures = [figure for name in names for figure in measured(name, past, losses.extend)]
     figures += [Scope(spec, name, end).figure("unlogged", rows) for name, rows in sorted(lost.items())]
     SLICE_FIGURES.replace(spec.name, services.adapters.lake, end, by_slice)
     FIGURES.replace(spec.name, services.adapters.lake, end, figures)
+    if spec.event.label:
+        BLOCK_LOSSES.replace(spec.name, services.adapters.lake, end, losses)
     return figures
+
+
+def _past_losses(spec: UseCase, services: Services, end: Period) -> list[BlockLoss]:
+    """Those that windows before this one kept, without overlap."""
+    ends = windows.ends(spec, end, LOOKED_BACK)[:-1]
+    return BLOCK_LOSSES.read(spec.name, services.adapters.lake, periods=ends)
 
 
 def _count_again(spec: UseCase, services: Services, measured: Sequence[Period]) -> None:
@@ -214,6 +226,8 @@ def _measure(
     known: tuple[datetime, datetime | None],
     by_slice: list[SliceFigure],
     name: str,
+    past: Sequence[BlockLoss],
+    keep: Callable[[Sequence[BlockLoss]], None],
 ) -> list[Figure]:
     directory = Path(services.adapters.releases.get(spec.name, name).path)
     names = release.class_names(directory)
@@ -223,9 +237,19 @@ def _measure(
         r.name: scoring.scores(Path(r.path), predictions, spec.event.classes)
         for r in _replaced(spec, services, rollouts, name, predictions)
     }
+    baseline = release.document(directory, "baseline.json")
     return monitoring.measure(
-        spec, name, release.document(directory, "baseline.json"), predictions=predictions, events=events,
+        spec, name, baseline, predictions=predictions, events=events,
         period=period, rescored=rescored, history=history, offline=offline, as_of=known[0], published=known[1],
         stated=_stated(spec, services, name, rescored),
-        keep_slices=by_slice.extend,
+        keep_slices=by_slice.extend, past=past, keep=keep, model=_answering(directory, baseline),
     )  # fmt: skip
+
+
+def _answering(directory: Path, baseline: Mapping[str, Any]) -> Answering | None:
+    """The model of a release that kept what its answers are attributed to."""
+    if not baseline.get("attributions"):
+        return None
+    release.verify(directory)
+    model = scoring.OnnxModel.of_release(directory)
+    return Answering(model.encode, model.scores)

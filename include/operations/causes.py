@@ -12,7 +12,7 @@ from math import sqrt
 from include.contracts.operations import Figure
 from include.contracts.period import Period
 from include.contracts.quality import GateResult
-from include.operations import column_faults
+from include.operations import column_faults, concept
 from include.operations.losses import state
 from include.operations.maturity import UNMATCHED_SHARE
 from include.operations.performance import ROWS
@@ -103,7 +103,7 @@ def decay(spec: UseCase, history: History) -> Cause:
     """The cause of a confirmed loss: covariate shift, label shift, staleness or concept change."""
     good = history.good(spec.monitoring.performance_loss)
     suspects, drifts = _suspects(spec, history, good)
-    evidence = _losses(spec, history) + drifts
+    evidence = _losses(spec, history) + drifts + concept.evidence(history)
     if suspects:
         return Cause("covariate shift", evidence, suspects)
     if shift := _label_shift(history, good):

@@ -8,14 +8,16 @@ import numpy as np
 import pandas as pd
 
 from include.contracts.evaluation import PartGain
-from include.contracts.operations import Figure, SliceFigure
+from include.contracts.operations import BlockLoss, Figure, SliceFigure
 from include.contracts.period import Period
 from include.errors import DataError
 from include.families.registry import label_codes
 from include.families.serving import logged_column
 from include.formats.ties import latest_per_key
 from include.operations import (
+    attribution,
     calibration_figures,
+    concept,
     drift_figures,
     estimated,
     maturity,
@@ -26,7 +28,7 @@ from include.operations import (
     windows,
 )
 from include.operations.scope import Scope
-from include.operations.window import Window
+from include.operations.window import Answering, Window, forget
 from include.specification.usecase import UseCase
 
 POSITION = "position:"  # of a row in the log; no column of a use case has a colon in its name
@@ -48,6 +50,9 @@ def measure(
     seed: int = 0,
     stated: Mapping[str, Sequence[PartGain]] | None = None,
     keep_slices: Callable[[list[SliceFigure]], None] | None = None,
+    past: Sequence[BlockLoss] = (),
+    keep: Callable[[Sequence[BlockLoss]], None] = forget,
+    model: Answering | None = None,
 ) -> list[Figure]:
     """All figures of ``release`` in the window that ends with ``period``.
 
@@ -67,6 +72,9 @@ def measure(
     as_of : the moment of the look (now by default): labels that are due later are not missing
     published : the end of the newest published period: nor are those of events whose truth may be in a later one
     keep_slices : is given the figures by slice; without, no slices are measured
+    past : losses by block that earlier windows kept, oldest first, for ``concept_drift``
+    keep : takes those of this window
+    model : that of the release, for ``attribution_drift``
 
     stated : the gain by part that the verdict stated over other releases, for ``gain_outside_spread``
 
@@ -92,7 +100,10 @@ def measure(
     if asked.empty:
         return figures
     others = {name: scores[known[POSITION].to_numpy()] for name, scores in rescored.items()}
-    window = Window(scope, baseline, asked, known, others, offline, history, len(due) / len(rows), seed, stated or {})
+    window = Window(
+        scope, baseline, asked, known, others, offline, history, len(due) / len(rows), seed, stated or {}, past=past,
+        keep=keep, model=model,
+    )  # fmt: skip
     window = drift_figures.with_drifts(window)
     figures += [figure for measured in MEASURES for figure in measured(window)]
     if keep_slices is not None:
@@ -185,6 +196,8 @@ MEASURES: tuple[Callable[[Window], list[Figure]], ...] = (
     performance.counterfactual,
     spread_check.figures,
     estimated.figures,
+    concept.figures,
+    attribution.figures,
 )
 """What is measured of every window, in this order."""
 

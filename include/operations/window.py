@@ -1,15 +1,15 @@
 """What one release answered in one window, and what is known about it: what every figure is measured on."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from include.contracts.evaluation import PartGain
-from include.contracts.operations import Figure
+from include.contracts.operations import BlockLoss, Figure
 from include.errors import EvaluationError
 from include.evaluation.blocks import Blocks, blocks_of
 from include.evaluation.divergence import CHANCE, Divergence
@@ -41,6 +41,17 @@ class Drifts:
         return [found.p_value for name, found in every.items() if name not in self.constant]
 
 
+def forget(losses: Sequence[BlockLoss]) -> None:
+    """Keeps nothing."""
+
+
+class Answering(NamedTuple):
+    """How a model answers: raw feature rows to its matrix (rows, columns), and that to scores (rows,) or (rows, K)."""
+
+    encode: Callable[[pd.DataFrame], np.ndarray]
+    scores: Callable[[np.ndarray], np.ndarray]
+
+
 @dataclass(frozen=True)
 class Window:
     """Answers of a release in a window.
@@ -50,7 +61,8 @@ class Window:
     ``known``; ``offline`` what the offline store has for the events; ``history`` earlier figures; ``labels_due`` the
     share of the answers whose label is due by now. ``stated`` is, by replaced release, the gain over it in each part of
     the test set, as the verdict said. ``drifts`` is how far they are from the baseline, and ``level`` the
-    level at which that is judged: of all that is asked about the window together.
+    level at which that is judged: of all that is asked about the window together. ``past`` are
+    the losses of earlier windows by block, ``keep`` takes those of this one; ``model`` is that of the release.
     """
 
     scope: Scope
@@ -65,6 +77,9 @@ class Window:
     stated: Mapping[str, Sequence[PartGain]] = field(default_factory=dict)
     drifts: Drifts = field(default_factory=Drifts)
     level: float = CHANCE
+    past: Sequence[BlockLoss] = ()
+    keep: Callable[[Sequence[BlockLoss]], None] = forget
+    model: Answering | None = None
 
     @property
     def spec(self) -> UseCase:

@@ -17,7 +17,7 @@ CALIBRATION_INTERCEPT, CALIBRATION_SLOPE = "calibration_intercept", "calibration
 OF_LABELS = (*COUNTS, "maturity", "not_measured", "calibration_error", RECALIBRATED_ERROR, CALIBRATION_INTERCEPT,
     CALIBRATION_SLOPE, "label_rate", "label_share",
     "label_mean", "label_std", "performance_loss", "breached", "breached_windows", "gain_over_replaced",
-    "worse_than_replaced", "stated_gain", "gain_outside_spread", "slices_beyond")  # fmt: skip
+    "worse_than_replaced", "stated_gain", "gain_outside_spread", "slices_beyond", "concept_drift")  # fmt: skip
 """Figures that are measured on labels, besides the metrics."""
 
 

@@ -5,7 +5,7 @@ from include.contracts.deployment import BatchPrediction, LoggedPrediction, Lost
 from include.contracts.evaluation import RecordedVerdict
 from include.contracts.governance import PrivacyChange, PrivacyFinding, RecordedExport
 from include.contracts.guard import PeriodProfile
-from include.contracts.operations import Figure, GivenLabel, RecordedDecision, SliceFigure
+from include.contracts.operations import BlockLoss, Figure, GivenLabel, RecordedDecision, SliceFigure
 from include.contracts.quality import CheckRecord, QuarantinedRow
 from include.contracts.scrub import Scrubbed
 from include.contracts.streaming import RecordedReconciliation
@@ -24,6 +24,7 @@ LOST_ANSWERS = RecordTable("lost_answers", LostAnswers, order=("until",))
 BATCH_PREDICTIONS = RecordTable("batch_predictions", BatchPrediction, order=("period",), mode="replace", is_open=True)
 FIGURES = RecordTable("figures", Figure, order=("period",), mode="replace")
 SLICE_FIGURES = RecordTable("slice_figures", SliceFigure, order=("period",), mode="replace")
+BLOCK_LOSSES = RecordTable("block_losses", BlockLoss, order=("block",), mode="replace")
 ROLLOUT_EVENTS = RecordTable("rollout_events", RolloutEvent, order=("at", "generation"), rises=True)
 GIVEN_LABELS = RecordTable("given_labels", GivenLabel, order=("period",), is_open=True, versions_named=True)
 DECISIONS = RecordTable("decisions", RecordedDecision, order=("decided_at",), rises=True)

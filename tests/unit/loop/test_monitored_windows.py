@@ -14,7 +14,7 @@ from include.contracts.operations import Figure
 from include.contracts.period import Period, filed
 from include.deployment import release
 from include.loop import monitoring
-from include.records.registry import FIGURES, PREDICTIONS
+from include.records.registry import BLOCK_LOSSES, FIGURES, PREDICTIONS
 from include.specification.usecase import UseCase
 from tests.unit.evaluation.evaluation_specs import small_spec
 from tests.unit.fakes.adapters import services_in
@@ -90,6 +90,14 @@ def test_each_day_is_measured_with_the_days_before_it(lived: World) -> None:
     assert lived.counts("rows") == [ROWS, 2 * ROWS, *[3 * ROWS] * 6]
     assert lived.figure(DAYS[-1], "roc_auc").n == 3 * ROWS, "n is that of all days of the window"
     assert lived.figure(DAYS[-1], "breached_windows").n == 3, "windows that follow one another: days 8, 5 and 2"
+
+
+def test_losses_of_each_day_are_kept_by_window_and_read_by_later_ones(lived: World) -> None:
+    kept = BLOCK_LOSSES.read(lived.spec.name, lived.services.adapters.lake, periods=[DAYS[-1]])
+    assert [one.block for one in kept] == [str(day) for day in DAYS[-3:]]
+    assert {(one.release, one.rows) for one in kept} == {("r0001", ROWS)}
+    figure = lived.services.records.figures(lived.spec, periods=[DAYS[-1]], name="concept_drift", subject="adwin")[-1]
+    assert (figure.n, figure.note) == (8 * ROWS, "needs 30 days with labels, has 8")
 
 
 def test_a_range_is_measured_like_its_days_one_by_one(lived: World, tmp_path: Path) -> None:
