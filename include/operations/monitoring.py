@@ -75,7 +75,6 @@ def measure(
     past : losses by block that earlier windows kept, oldest first, for ``concept_drift``
     keep : takes those of this window
     model : that of the release, for ``attribution_drift``
-
     stated : the gain by part that the verdict stated over other releases, for ``gain_outside_spread``
 
     Raises DataError when columns are missing, a label is no class, the baseline belongs to another use case, or
