@@ -4,7 +4,7 @@ Rows of one day are not independent, and a detector that is fed them alarms on e
 number per block, the standardised mean loss: of the release's own test set, of its windows so far, and of this one.
 The detectors are river's: ADWIN (Bifet and Gavalda, SDM 2007), Page-Hinkley (Page, Biometrika 41, 1954), KSWIN (Raab,
 Heusinger and Schleif, Neurocomputing 416, 2020). DDM counts on independent rows and is not used: it alarms in most
-months without a change (``tests/benchmarks/concept_rates.py``).
+months whose days differ (``tests/benchmarks/concept_rates.py``).
 """
 
 from collections.abc import Callable, Sequence

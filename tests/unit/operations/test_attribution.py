@@ -10,11 +10,17 @@ import pytest
 
 from include.contracts.operations import Figure
 from include.contracts.period import Period
+from include.deployment.scoring import OnnxModel
 from include.development.datasets.encoder import Encoder
-from include.operations import attribution
+from include.development.trainers.protocol import Matrix, Problem, Run
+from include.development.trainers.registry import trainer
+from include.development.trainers.trained_model import TrainedModel
+from include.operations import attribution, drift
 from include.operations.monitoring import measure
-from include.operations.window import Answering
+from include.operations.scope import Scope
+from include.operations.window import Answering, Window
 from include.specification.usecase import UseCase
+from tests.unit.development.tasks import rows, task_spec
 from tests.unit.evaluation.evaluation_specs import small_spec
 from tests.unit.operations import monitored_world, task_worlds
 
@@ -23,10 +29,10 @@ JUNE = Period("2013-06")
 Change = Callable[[pd.DataFrame], pd.DataFrame]
 
 
-def month(seed: int, change: Change = pd.DataFrame.copy, days: int = 30, rows: int = 1200) -> pd.DataFrame:
+def month(seed: int, change: Change = pd.DataFrame.copy, days: int = 30, count: int = 1200) -> pd.DataFrame:
     """Answers of ``days`` days; the mean of x differs from day to day."""
-    log, _ = monitored_world.month(seed, n=rows)
-    day = np.arange(rows) * days // rows
+    log, _ = monitored_world.month(seed, n=count)
+    day = np.arange(count) * days // count
     times = pd.Timestamp("2013-06-01 12:00", tz="UTC") + pd.to_timedelta(day, unit="D")
     of_day = np.random.default_rng(seed + 1000).normal(scale=0.3, size=days)
     return change(log.assign(**{SPEC.event.time: times, "x": log["x"] + of_day[day]}))
@@ -102,11 +108,11 @@ def test_a_model_that_says_the_same_for_all_rows_is_constant() -> None:
 
 
 @pytest.mark.parametrize(
-    ("days", "rows", "note"),
+    ("days", "count", "note"),
     [(30, 40, "needs 50 rows, has 40"), (1, 100, "needs 10 hours, has 1")],
 )
-def test_few_rows_or_blocks_are_too_few(days: int, rows: int, note: str) -> None:
-    drift = drift_of(month(1, days=days, rows=rows))
+def test_few_rows_or_blocks_are_too_few(days: int, count: int, note: str) -> None:
+    drift = drift_of(month(1, days=days, count=count))
     assert {(f.state, f.note) for f in drift.values()} == {("too few", note)}
 
 
@@ -115,7 +121,7 @@ def test_a_release_that_kept_no_attributions_has_no_figure() -> None:
 
 
 def test_the_same_rows_give_the_same_figures_in_any_order() -> None:
-    log = month(3, rows=300)
+    log = month(3, count=300)
     assert drift_of(log) == drift_of(log.sample(frac=1.0, random_state=1))
 
 
@@ -160,3 +166,29 @@ def test_the_floor_is_that_of_whole_days() -> None:
     days = (month(1)[SPEC.event.time].dt.day % 2).to_numpy()
     differing = alike.assign(x=np.where(days == 1, 0.1 * alike["x"], 2 * alike["x"]))
     assert drift_of(differing)[""].floor > 1.3 * drift_of(alike)[""].floor
+
+
+def test_the_packaged_model_of_a_trainer_is_explained_as_the_trained_one_was() -> None:
+    """A number, a category, a tensor, a text, and a number that does nothing, half of it missing."""
+    spec, test, june = task_spec("binary"), rows("binary", 300, 0), rows("binary", 300, 1)
+    encoder = Encoder.fit(test, spec.features)
+    matrix = Matrix(encoder.transform(test), test["label"].to_numpy())
+    problem = Problem("binary", encoder.inputs, 2)
+    fitted = trainer("xgboost").fit(problem, matrix, matrix, {"n_estimators": 20}, Run())
+    trained = TrainedModel(spec.name, "v1", "xgboost", "binary", 2, encoder, fitted)
+    entries = trained.encoding()["features"]
+    kept = attribution.of_test_set(spec, entries, Answering(encoder.transform, trained.scores), test)
+    assert [*kept["columns"]] == ["strength", "place", "signal", "note", "idle"]
+    packaged = OnnxModel(trained.onnx(), trained.encoding(), table=False, width=1)
+    answers = Answering(packaged.encode, packaged.scores)
+    baseline = drift.baseline(spec, test, trained.predict(test), {}) | {"attributions": kept}
+
+    def drift_in(asked: pd.DataFrame) -> dict[str, Figure]:
+        window = Window(Scope(spec, "r0001", JUNE), baseline, asked, asked, {}, None, (), model=answers)
+        return {f.subject: f for f in attribution.figures(window)}
+
+    again, like, stuck = drift_in(test), drift_in(june), drift_in(june.assign(strength=0.0))
+    assert max(abs(f.value) for f in again.values()) < 1e-4
+    assert like[""].is_noise
+    assert stuck["strength"].high < 0
+    assert not stuck[""].is_noise
