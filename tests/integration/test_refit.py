@@ -7,11 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
+import pyarrow as pa
 import pytest
 
 from include.commands.reproduce import reproduction, with_proof
 from include.contracts.development import ModelRef
 from include.contracts.period import Period
+from include.contracts.pseudonyms import KeyRing
 from include.development.datasets.building import MANIFEST
 from include.development.datasets.parts import read_part
 from include.development.order import Fit, Order
@@ -213,3 +216,50 @@ def test_rows_that_were_erased_since_the_proof_are_not_learned_and_the_refit_is_
 def _erase(world: World, spec: UseCase, event: str, mark: str) -> None:
     change = Mentions([event], spec.event.id).without
     erasure.LakeRewrite(spec.name, world.lake, world.snapshots, change, mark).run()
+
+
+def test_a_refit_reads_what_retention_kept_for_its_proof_and_says_what_to_do_when_it_is_gone(tmp_path: Path) -> None:
+    world, spec = World(tmp_path), spec_of(XGBOOST)
+    for period in PERIODS:
+        world.publish(period)
+    services, proof = Services(Settings(home=tmp_path)), world.build(PERIODS[-1])
+    before = refit_dataset(spec, services, proof)
+    world.publish(PERIODS[0], edition=1)
+    assert world.expire({"model 1": proof}) == [], "a registered proof keeps the oldest month as it learned it"
+    shutil.rmtree(world.datasets)
+    assert refit_dataset(spec, services, proof) == before
+    shutil.rmtree(world.datasets)
+    assert world.expire({}) == [proof.snapshots[PERIODS[0]]]
+    with pytest.raises(NotFoundError, match=r"no snapshot pinned it.*train a new model on the periods as they are now"):
+        refit_dataset(spec, services, proof)
+    assert not (world.datasets / before.name).exists()
+
+
+def test_a_refit_after_a_rotation_of_keys_learns_the_same_rows_with_the_new_pseudonyms(tmp_path: Path) -> None:
+    first, both = (KeyRing.parse(text) for text in (f"k01:{'a' * 32}", f"k01:{'a' * 32},k02:{'b' * 32}"))
+    world, spec = World(tmp_path), spec_of(XGBOOST)
+    for period in PERIODS:
+        world.publish(period)
+    to_tokens = erasure.renewed(both)
+    erasure.LakeRewrite(spec.name, world.lake, world.snapshots, _with_tokens(first), "pseudonyms").run()
+    services, proof = Services(Settings(home=tmp_path)), world.build(PERIODS[-1])
+    before = refit_dataset(spec, services, proof)
+    erasure.LakeRewrite(spec.name, world.lake, world.snapshots, to_tokens, "tokens were rewritten to key k02").run()
+    after = refit_dataset(spec, services, proof)
+    assert after.train.rows == before.train.rows
+    assert after.train.content_hash != before.train.content_hash
+    events_of = [read_part(one.train).sort_values("flight_id", ignore_index=True) for one in (before, after)]
+    assert (events_of[0]["tailnum"] == first.token("N1")).all()
+    assert (events_of[1]["tailnum"] == both.token("N1")).all()
+    others = [frame.drop(columns="tailnum") for frame in events_of]
+    pd.testing.assert_frame_equal(*others)
+
+
+def _with_tokens(keys: KeyRing) -> erasure.Change:
+    def change(rows: pa.Table) -> pa.Table:
+        if "tailnum" not in rows.column_names:
+            return rows
+        at, field = rows.column_names.index("tailnum"), rows.schema.field("tailnum")
+        return rows.set_column(at, field, pa.array([keys.token("N1")] * len(rows), field.type))
+
+    return change

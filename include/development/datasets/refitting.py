@@ -7,6 +7,7 @@ from include.contracts.development import DatasetRef
 from include.development.datasets.building import publish, shaped
 from include.development.datasets.leakage import check_refit
 from include.development.datasets.rebuild import parts_of, require_pinned, require_same
+from include.errors import NotFoundError
 from include.ports.features import FeatureStore
 from include.ports.lake import Lake
 from include.specification.usecase import UseCase
@@ -39,7 +40,13 @@ def build_refit(
     """
     require_pinned(spec, proof)
     wanted = proof.model_copy(update={"refit_of": proof.name})
-    parts, counts = parts_of(spec, wanted, lake, feature_store)
+    try:
+        parts, counts = parts_of(spec, wanted, lake, feature_store)
+    except NotFoundError as error:
+        raise NotFoundError(
+            f"the rows that {proof.name} was proved with cannot be read again ({error}): train a new model on the "
+            "periods as they are now"
+        ) from error
     if not rewrites:
         require_same(proof, {name: shaped(spec, parts[name]) for name in AS_PROVED})
     facts = {
