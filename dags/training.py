@@ -4,13 +4,14 @@ Builds a dataset (point-in-time join at pinned snapshots), searches parameters, 
 explains it, and registers it as a *candidate* with a model card.
 
 **Runs** on a retrain plan, or by hand. An empty form means: everything published so far, tested on the newest of it
-(`split.test`). The test set of the serving release is never used to train. `docs/guides/training.md` explains the fields.
+(`split.test`). The test set of the serving release is never used to train. With `recalibrate` nothing is trained: the
+serving model gets a new calibrator, from labelled rows that it never saw. `docs/guides/training.md` explains the fields.
 
 **When it fails**
 
 | task | cause | do |
 |---|---|---|
-| `build_dataset` | a period is missing, a retrain would see no new rows, a part has too few rows or only one class, a leakage check refused, or the fit cannot start from the champion | publish the period first, or choose another window; `start_from: scratch` |
+| `build_dataset` | a period is missing, a retrain would see no new rows, a part has too few rows or only one class, a leakage check refused, or the fit cannot start from the champion, or nothing is left to recalibrate on | publish the period first, or choose another window; `start_from: scratch` |
 | `build_dataset` | the input guard finds a fault in a test period (a faulty period that would train is left out, and the log says so) | repair the source and publish the period again, or accept it: `docs/guides/input_guard.md` |
 | `search`, `train_local`, `train_docker` | the fit failed; for Docker, check that the image of `MOEBIUS_IMAGE` exists | correct the parameters; a killed task continues when you clear it |
 | `register_candidate` | the model fails a behaviour test or is not better than the baseline, or MLflow does not answer | read the figures in the message; for MLflow, `make status` |
@@ -37,6 +38,7 @@ from include.orchestration.dags import (
     starters,
     triggered_by,
     triggering_extra,
+    yes_or_no,
 )
 from include.orchestration.steps import Call, bound, step
 from include.settings import load_settings
@@ -58,6 +60,11 @@ def fields(spec: UseCase) -> dict[str, Param]:
         "sampler": choice(tuning.sampler, SAMPLERS, "Sampler", "How the next parameters are chosen; grid needs lists."),
         "start_from": choice(
             spec.trainer.start_from, STARTS, "Start from", "champion: from the serving model's weights."
+        ),
+        "recalibrate": yes_or_no(
+            False,
+            "Recalibrate only",
+            "The serving model stays as it is; only its calibrator is fitted, on the rows from Train from to Train to.",
         ),
         "task_runtime": choice(
             "local", ["local", "docker"], "Where the fit runs", "docker: in the image of docker/training, same model."

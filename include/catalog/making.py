@@ -157,7 +157,7 @@ def _model(spec: UseCase, record: ModelRecord) -> Iterator[Entry]:
         meaning=f"Training data of {spec.title}: events with the features known at their time, split by time",
         privacy=strictest(spec, dataset.name, [*spec.fields, *spec.feature_names]), facts=rows, versions=versions,
     )  # fmt: skip
-    shown_tags = ("verdict", "approved_by", "released_as", "serving_since", "revision", "refit_of")
+    shown_tags = ("verdict", "approved_by", "released_as", "serving_since", "revision", "refit_of", "recalibrated_from")
     about = {
         "run": model.run_id,
         "artifact": model.artifact_hash[:12],

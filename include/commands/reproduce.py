@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 def reproduce(model: Annotated[str, typer.Argument(help="<use case>/<version>, like my_case/3")]) -> None:
     """Train a registered model again from its recorded data and parameters, and compare the answers of both.
 
-    Of a refit, the model that was judged (its proof) is trained again too. Ends with 0 when they agree within what the
+    Of a refit, the model that was judged (its proof) is trained again too; of a recalibrated model, the calibrator is
+    fitted again, then the model that it was before. Ends with 0 when they agree within what the
     trainer allows, with 1 when they do not, with 2 when that cannot be determined. The platform must be up.
     """
     usecase, _, version = model.partition("/")
@@ -43,9 +44,11 @@ def _reproduced(usecase: str, version: int) -> bool:
 
 
 def with_proof(spec: "UseCase", services: "Services", version: int) -> list[int]:
-    """The version and, of a refit, the one that was judged for it."""
+    """The version and, of a refit, the one that was judged for it; of a recalibrated one what it was before, too."""
     model = services.adapters.tracker.model(spec.name, version)
-    return list(dict.fromkeys([version, services.approvals.proof(spec, model).version]))
+    base = services.approvals.recalibrated_from(spec, model)
+    before = with_proof(spec, services, base.version) if base else []
+    return list(dict.fromkeys([version, services.approvals.proof(spec, model).version, *before]))
 
 
 def reproduction(spec: "UseCase", services: "Services", version: int) -> "Reproduction":

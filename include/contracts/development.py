@@ -61,6 +61,8 @@ class DatasetRef(Record):
 
     ``refit_of`` is the name of the proof's dataset: of such a dataset every labelled row of the window trains, also
     those of its validation and test part and of its ``frozen`` test sets, and the parts are those of the proof.
+    ``validates_from``: every row from this period on that does not test validates, as a recalibration needs it; None:
+    what ``split.validation`` says.
     """
 
     usecase: str
@@ -80,6 +82,7 @@ class DatasetRef(Record):
     given_labels: int | None = None
     facts: DatasetFacts = DatasetFacts()
     refit_of: str = ""
+    validates_from: Period | None = None
     rewrites: list[str] = []
     """Erasures and key rotations since it was built; a model trained before them had other rows."""
 
@@ -101,7 +104,7 @@ class ModelRef(Record):
 
 
 class Proof(Record):
-    """The model that was judged, of which a version is the refit: the same recipe, fitted with the newest rows too."""
+    """A registered model by its artifact: of a refit the one that was judged, of a recalibrated one what it was."""
 
     version: int
     artifact_hash: str
@@ -116,6 +119,8 @@ class TrainingRequest(Record):
 
     It learns from ``train_from`` to ``train_to`` and is tested on ``test_from`` to ``test_to``, all of them included.
     ``plan`` is the name of the retrain plan, "" when a person asks; ``task_runtime`` is where the fit runs.
+    ``recalibrate``: the model that serves stays as it is, and only its calibrator is fitted anew, on ``train_from`` to
+    ``train_to``, which must be later than all that it knows.
     """
 
     plan: str = ""
@@ -128,6 +133,7 @@ class TrainingRequest(Record):
     sampler: Literal["tpe", "random", "grid"] | None = None
     start_from: Literal["scratch", "champion"] | None = None
     task_runtime: Literal["local", "docker"] = "local"
+    recalibrate: bool = False
 
     @classmethod
     def of(cls, form: Mapping[str, Any], plan: Mapping[str, Any]) -> Self:

@@ -100,7 +100,8 @@ class Verdict(Record):
     ``members``. ``other`` is the contender that was not chosen, ``ensemble_gain`` the ensemble's over the candidate.
     ``windows`` are the times whose rows the old and the new test set pool, ``samples`` what they are worth.
     ``champion_proof`` is the version that the champion is the refit of, ``old_set`` the dataset of the old test set,
-    which had judged ``old_set_judged`` other candidates as such.
+    which had judged ``old_set_judged`` other candidates as such. ``recalibrated_from`` is the version whose learned
+    parameters the candidate has, when only its calibrator was fitted anew.
     ``probability`` is that of a gain, and ``probability_needed`` the least that releases. Without a champion, and in
     verdicts of earlier versions, there is neither that nor a net value.
     """
@@ -131,6 +132,7 @@ class Verdict(Record):
     champion_proof: int | None = None
     old_set: str = ""
     old_set_judged: int = 0
+    recalibrated_from: int | None = None
 
 
 class RecordedVerdict(Record):

@@ -100,7 +100,10 @@ class OpenQuestion(Record):
 
 
 class RetrainPlan(Record):
-    """What to change in the next training, and why."""
+    """What to change in the next training, and why.
+
+    ``recalibrate``: only the calibrator of the model that serves is fitted anew, on ``train_from`` to ``train_to``.
+    """
 
     usecase: str
     name: str
@@ -114,6 +117,7 @@ class RetrainPlan(Record):
     test_to: Period | None
     alerts: list[Alert]
     decided_at: Moment
+    recalibrate: bool = False
 
     @model_validator(mode="before")
     @classmethod
@@ -133,7 +137,7 @@ class RetrainPlan(Record):
     def request(self) -> TrainingRequest:
         """Fields of the plan that the next training uses."""
         window = {name: getattr(self, name) for name in ("train_from", "train_to", "test_from", "test_to")}
-        return TrainingRequest(plan=self.name, **window)
+        return TrainingRequest(plan=self.name, recalibrate=self.recalibrate, **window)
 
 
 class RecordedDecision(Record):

@@ -118,7 +118,7 @@ class Scenario:
             refused = self.services.records.verdicts(self.spec, newest=1)[-1].reason
             raise ServiceError(
                 f"nothing of {self.spec.name} serves, so there is nothing to send requests to: its first model was not "
-                f"released ({refused}). Train and deploy one by {self._dag('training')}; then `make demo` goes on"
+                f"released ({refused}). Train and deploy one by {self._dag('training')}; then `make demo` continues"
             )
 
     def live_step(self, step: list[Period]) -> None:

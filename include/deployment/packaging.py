@@ -63,14 +63,16 @@ def package(
     staging: Path,
     store: str = "",
     refit_of: Mapping[str, Any] | None = None,
+    recalibrated_from: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Write a complete release directory; returns its report (parity, size, latency, the forms that were tried).
 
     ``rows`` are real raw rows of the test set: request fields and looked-up features; ``incomplete`` are the columns
     that lack values in the training data; ``model_hash`` is that of the registered artifact, ``store`` the id of the
-    store that it is registered in, ``refit_of`` what ``release.proof_fact`` says. DataError when the model has classes
-    that the spec lacks, DeploymentError when ``rows`` lack request fields, or the ONNX model differs from the trained
-    one by more than ``rollout.parity_bound``, which is in standard deviations of the label where scores are numbers.
+    store that it is registered in, ``refit_of`` what ``release.proof_fact`` says, ``recalibrated_from`` the same of the
+    model that it was with another calibrator. DataError when the model has classes that the spec lacks, DeploymentError
+    when ``rows`` lack request fields, or the ONNX model differs from the trained one by more than
+    ``rollout.parity_bound``, which is in standard deviations of the label where scores are numbers.
     """
     class_names: Sequence[str] = getattr(model, "class_names", ())
     if not maps(class_names, spec.event.classes):
@@ -105,6 +107,7 @@ def package(
         "model_hash": model_hash,
         "store": store,
         **({"proof": refit_of} if refit_of else {}),
+        **({"recalibrated_from": recalibrated_from} if recalibrated_from else {}),
         "scores_per_row": proof.width,
         "parity_bound": chosen.bound,
         "fallback_scores": np.atleast_1d(expected.mean(axis=0)).tolist(),

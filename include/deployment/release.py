@@ -60,7 +60,7 @@ def verify(directory: Path) -> None:
 
 
 def proof_fact(model: ModelRef, proof: ModelRef) -> dict[str, Any] | None:
-    """Version and artifact of the model that was judged, as the manifest of its refit names them; None of no refit."""
+    """Version and artifact of the model that was judged, as the manifest of another one names them; None of itself."""
     return None if model == proof else Proof.of(proof).json_dict()
 
 

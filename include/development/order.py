@@ -31,7 +31,8 @@ class Order(Record):
 
     ``parameters`` overlay those of the spec; ``run`` is a further key that makes two equal orders differ,
     ``search`` the key of its study. ``refit_of`` is the model that was judged, when this fits it once more;
-    ``calibrator`` is then its calibrator, which a refit keeps.
+    ``calibrator`` is then its calibrator, which a refit keeps. ``recalibrates``: nothing is learned, ``start`` stays as
+    it is, and its calibrator is fitted anew on the validation part.
     """
 
     dataset: DatasetRef
@@ -42,8 +43,14 @@ class Order(Record):
     start: ModelRef | None = None
     refit_of: Proof | None = None
     calibrator: Calibrator | None = None
+    recalibrates: bool = False
     run: str = ""
     search: str = ""
+
+    @property
+    def base(self) -> Proof | None:
+        """The model that a recalibration takes as it is."""
+        return Proof.of(self.start) if self.start and self.recalibrates else None
 
 
 class Fit(Record):

@@ -8,7 +8,7 @@ import pandas as pd
 from include.contracts.development import DatasetRef
 from include.contracts.record import Record
 from include.development import training
-from include.development.datasets.encoded import read
+from include.development.datasets.encoded import frames_of, read
 from include.development.refitting import record
 from include.development.trainers.protocol import Run
 from include.development.trainers.trained_model import TrainedModel
@@ -72,6 +72,12 @@ def reproduce(
     model = tracker.model(spec.name, version)
     order, fit = record(tracker, model)
     dataset = rebuild(order.dataset)
+    if order.recalibrates and order.start:
+        frames = frames_of(spec, dataset, ("validation", "test"))
+        again = training.recalibrated(spec, TrainedModel.from_bytes(tracker.load(order.start)), frames["validation"])
+        return compared(
+            TrainedModel.from_bytes(tracker.load(model)), again, frames["test"], fit.environment, environment
+        )
     start = training.start_of(spec, tracker.load(order.start) if order.start else None)
     parts = read(spec, dataset, start.encoder if start else None)
     run = Run(fit.threads, None, start.fitted if start else None)

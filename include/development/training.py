@@ -3,9 +3,11 @@
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
+import pandas as pd
+
 from include.contracts.development import DatasetRef, TrialRecord
 from include.development.cost import Meter
-from include.development.datasets.encoded import LEARNING, Parts, read
+from include.development.datasets.encoded import LEARNING, Parts, labelled_part, read
 from include.development.order import Fit, Order, Workspace
 from include.development.search.tuning import Tuning, open_study, outcome, work
 from include.development.trainers.protocol import Fitted, Parameters, Run, merged
@@ -14,6 +16,8 @@ from include.development.trainers.trained_model import TrainedModel, artifact_ha
 from include.errors import TrainingError
 from include.evaluation import calibration
 from include.evaluation.calibrator import UNCALIBRATED, Calibrator
+from include.families.class_names import require
+from include.families.registry import family
 from include.specification.learning import Tuning as Policy
 from include.specification.usecase import UseCase
 
@@ -41,6 +45,8 @@ def train(spec: UseCase, place: Workspace, threads: int, environment: Mapping[st
 
 def _trained(spec: UseCase, place: Workspace, threads: int, environment: Mapping[str, str]) -> Fit:
     meter, order = Meter(), place.order()
+    if order.recalibrates:
+        return _recalibrated(spec, place, order, threads, environment)
     with meter.stage("read"):
         parts, run = _prepared(spec, place, order, threads)
     with meter.stage("search"):
@@ -56,6 +62,39 @@ def _trained(spec: UseCase, place: Workspace, threads: int, environment: Mapping
     )  # fmt: skip
     place.write_fit(content, done)
     return place.fit()[1]
+
+
+def _recalibrated(spec: UseCase, place: Workspace, order: Order, threads: int, environment: Mapping[str, str]) -> Fit:
+    meter = Meter()
+    with meter.stage("read"):
+        known = TrainedModel.from_bytes(place.start() or b"")
+        frame = labelled_part(spec, order.dataset, "validation")
+    with meter.stage("calibration"):
+        model = recalibrated(spec, known, frame)
+    content = model.to_bytes()
+    done = Fit(
+        artifact_hash=artifact_hash(content), parameters=order.parameters, threads=threads,
+        tuning=Tuning(metric=spec.metrics.primary, parameters=order.parameters), curve=[], cost=meter.stages,
+        environment=dict(environment),
+    )  # fmt: skip
+    place.write_fit(content, done)
+    return place.fit()[1]
+
+
+def recalibrated(spec: UseCase, known: TrainedModel, frame: pd.DataFrame) -> TrainedModel:
+    """The model as it is, with a calibrator that is fitted anew on the labelled rows ``frame``, their share included.
+
+    Raises TrainingError when it reads other features or has other classes than the spec says, or the rows are too few.
+    """
+    require(known.called, known.class_names, spec.event.classes)
+    if [entry["name"] for entry in known.encoder.features] != spec.feature_names or known.task != spec.task:
+        raise TrainingError(
+            f"{spec.name}: the model that serves is one for {known.task} on {len(known.encoder.features)} features, "
+            f"the spec says {spec.task} on {len(spec.feature_names)}: recalibrated, it would still not be the model of "
+            "this spec; train a new one"
+        )
+    scores = known.fitted.predict(known.encoder.transform(frame))
+    return known.with_calibrator(calibration.anew(spec, frame, scores, family(spec).truth(spec, frame)))
 
 
 def search(spec: UseCase, place: Workspace, threads: int, report: Callable[[TrialRecord], None]) -> None:

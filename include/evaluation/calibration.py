@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from include.errors import TrainingError
 from include.evaluation.calibrator import Calibrator, Curve, Method
 from include.evaluation.metrics import log_losses
 from include.specification.usecase import UseCase
@@ -60,6 +61,28 @@ def level_calibrator(scores: np.ndarray, y: np.ndarray) -> Calibrator:
     if not known:
         return Calibrator(why=_too_few("auto", scores, y))
     return Calibrator(method=known[0], curves=_curves(known[0], scores, y, True), why=f"{len(y):,} labelled rows")
+
+
+def anew(spec: UseCase, frame: pd.DataFrame, scores: np.ndarray, y: np.ndarray) -> Calibrator:
+    """A calibrator for a model that stays as it is, where classes have become more or less frequent.
+
+    It is fitted on the labelled rows ``frame``, whose mean answer becomes their share of each class: isotonic where the
+    spec allows it and it lowers the log loss by more than a standard error, else sigmoid. Raises TrainingError when the
+    spec says ``trainer.calibration: none``, or the rows are too few.
+    """
+    wanted = spec.trainer.calibration
+    if wanted == "none":
+        raise TrainingError(f"{spec.name}: nothing is recalibrated with trainer.calibration: none; set it to auto")
+    y = np.asarray(y).astype(np.int64)
+    known = [method for method in LEAST if wanted in ("auto", method) and _enough(method, scores, y)]
+    if not known:
+        raise TrainingError(
+            f"{spec.name}: too few rows to recalibrate on: {_too_few(wanted, scores, y, 'wait for more labels')}"
+        )
+    stretch = _stretches(spec, frame)
+    losses = {method: _held_out(method, scores, y, stretch, level=True) for method in known}
+    method = _chosen(losses)
+    return Calibrator(method=method, curves=_curves(method, scores, y, level=True), why=_told(losses, len(y)))
 
 
 def recalibrated(spec: UseCase, frame: pd.DataFrame, scores: np.ndarray, y: np.ndarray) -> np.ndarray | None:
@@ -121,15 +144,15 @@ def _rarest(scores: np.ndarray, y: np.ndarray) -> int:
     return int(np.bincount(y, minlength=2 if scores.ndim == 1 else scores.shape[1]).min())
 
 
-def _too_few(wanted: str, scores: np.ndarray, y: np.ndarray) -> str:
+def _too_few(wanted: str, scores: np.ndarray, y: np.ndarray, way_out: str = "lengthen split.validation") -> str:
     rows, rarest = LEAST["isotonic" if wanted == "isotonic" else "sigmoid"]
     there = f"{len(y):,} validation rows, {_rarest(scores, y):,} of the rarest class"
-    return f"{there}; it takes {rows:,} and {rarest:,}: lengthen split.validation"
+    return f"{there}; it takes {rows:,} and {rarest:,}: {way_out}"
 
 
 def _chosen(losses: Mapping[Method, np.ndarray]) -> Method:
     """The simplest one that none beats by more than a standard error over the stretches."""
-    best: Method = "none"
+    best = next(iter(losses))
     for method, loss in losses.items():
         gain = losses[best] - loss
         if gain.mean() > gain.std(ddof=1) / np.sqrt(len(gain)):

@@ -1,14 +1,14 @@
 """The figures of an evaluation: answers of all contenders on both test sets, resampled together."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Literal
 
 import numpy as np
 
 from include.contracts.evaluation import Cell, Decision, GateOutcome, Interval, NetValue, PartGain, Sample
-from include.evaluation import net_value, spread
+from include.evaluation import net_value, recalibration, spread
 from include.evaluation.blocks import Blocks, blocks_of
 from include.evaluation.bootstrap import Resampled, paired
 from include.evaluation.difference import Difference
@@ -35,6 +35,7 @@ class Comparison:
     """Contenders are ``champion``, ``candidate``, perhaps ``ensemble``, and on the new test set ``shuffled``.
 
     ``looks``: so many of them may be released; each is judged so that all together pass by luck as seldom as one would.
+    ``metric`` is what a gain is measured by.
     """
 
     spec: UseCase
@@ -46,14 +47,26 @@ class Comparison:
     unjudged: list[str]
     blocks: Mapping[str, Blocks]
     """Test set → what was drawn as a whole."""
+    metric: str
     looks: int = 1
 
     @classmethod
     def draw(
-        cls, spec: UseCase, sets: Mapping[str, EvaluationSet], scores: Scores, *, looks: int, seed: int
+        cls,
+        spec: UseCase,
+        sets: Mapping[str, EvaluationSet],
+        scores: Scores,
+        *,
+        looks: int,
+        seed: int,
+        metric: str | None = None,
     ) -> "Comparison":
-        """Resample each test set, the new one also slice by slice; raises EvaluationError as ``paired`` does."""
-        names, resamples = metrics_of(spec), spec.comparison.resamples
+        """Resample each test set, the new one also slice by slice; raises EvaluationError as ``paired`` does.
+
+        ``metric``: what a gain is measured by (None: the primary one).
+        """
+        metric = metric or spec.metrics.primary
+        names, resamples = _with(metric, spec), spec.comparison.resamples
         # two contenders are two chances to pass by luck: Bonferroni's correction keeps the level of both together
         confidence = 1 - (1 - spec.comparison.confidence) / looks
         labels = {name: family(spec).truth(spec, test_set.frame) for name, test_set in sets.items()}
@@ -67,7 +80,7 @@ class Comparison:
         new, y = sets["new"], labels["new"]
         sliced = {who: answers for who, answers in scores["new"].items() if who != "shuffled"}
         slices = draw_slices(spec, new.frame, y, sliced, confidence, seed, blocks["new"])
-        return cls(spec, new, y, scores, drawn, *slices, blocks, looks)
+        return cls(spec, new, y, scores, drawn, *slices, blocks, metric, looks)
 
     @property
     def has_champion(self) -> bool:
@@ -95,10 +108,10 @@ class Comparison:
         """What the acceptance criteria are about."""
         return {c.metric: self.drawn["new"].interval(c.metric, who) for c in self.spec.acceptance}
 
-    def difference(self, who: str, over: str, where: str = "new") -> Difference:
-        """On the primary metric."""
-        drawn, primary = self.drawn[where], self.spec.metrics.primary
-        return Difference(drawn.gain(primary, who, over), drawn.gains(primary, who, over), self.blocks[where])
+    def difference(self, who: str, over: str, where: str = "new", metric: str = "") -> Difference:
+        """On a metric, without one that which gains are measured by."""
+        drawn, name = self.drawn[where], metric or self.metric
+        return Difference(drawn.gain(name, who, over), drawn.gains(name, who, over), self.blocks[where])
 
     @cached_property
     def chance(self) -> Difference:
@@ -108,31 +121,35 @@ class Comparison:
     @cached_property
     def is_chance(self) -> bool:
         """Whether the random order is better, by the metric itself and not by what was resampled."""
-        primary, new = self.spec.metrics.primary, self.scores["new"]
-        shuffled, own = (score(primary, self.truth, new[who]) for who in ("shuffled", "candidate"))
-        better = direction(primary) * (shuffled - own) > 0
+        new = self.scores["new"]
+        shuffled, own = (score(self.metric, self.truth, new[who]) for who in ("shuffled", "candidate"))
+        better = direction(self.metric) * (shuffled - own) > 0
         return better and net_value.gain_gate(self.spec, self.chance).passed
 
     def _balance(self, who: str) -> Balance:
-        forgetting = self.difference(who, over="champion", where="old") if "old" in self.drawn else None
-        return Balance(self.difference(who, over="champion"), forgetting, self._losses(who), self.looks)
+        primary, gains = self.spec.metrics.primary, self._gains(who)
+        forgetting = self.difference(who, "champion", "old", primary) if "old" in self.drawn else None
+        losses = {name: max(0.0, -gain) for name, gain in gains.items()}
+        balance = Balance(self.difference(who, over="champion"), forgetting, losses, self.looks)
+        return balance if self.metric == primary else replace(balance, metric=self.metric, gains=gains)
 
-    def _losses(self, who: str) -> dict[str, float]:
+    def _gains(self, who: str) -> dict[str, float]:
         """Of each metric with a weight, and of the calibration; that of a calibrated model is what stays of it."""
         new, weights = self.drawn["new"], self.spec.comparison.weights
-        losses: dict[str, float] = {
-            name: -new.gain(name, who, "champion").value for name in weights if name != "calibration"
+        gains: dict[str, float] = {
+            name: new.gain(name, who, "champion").value for name in weights if name != "calibration"
         }
         if "calibration" in weights and (calibration := self._calibration(who)):
             candidate, champion = calibration
-            losses["calibration"] = candidate - (champion or 0.0)
-        return {name: max(0.0, loss) for name, loss in losses.items()}
+            gains["calibration"] = (champion or 0.0) - candidate
+        return gains
 
     def net_value(self, who: str) -> NetValue | None:
         """None where no gain can be judged."""
         if not (self.has_champion and self.blocks["new"].enough):
             return None
-        return net_value.net_value(self.spec, self._balance(who))
+        balance = self._balance(who)
+        return (recalibration if balance.metric else net_value).net_value(self.spec, balance)
 
     def probability(self, who: str) -> float | None:
         """That ``who`` is better than the champion; None where that cannot be judged."""
@@ -144,17 +161,17 @@ class Comparison:
         """What each test set is worth for what is judged on it: the gain, or the metric of a first release."""
         worth: dict[Literal["old", "new"], Sample] = {}
         for where in (name for name in ("old", "new") if name in self.drawn):
-            primary, drawn, blocks = self.spec.metrics.primary, self.drawn[where], self.blocks[where]
-            figure = drawn.gain(primary, who, "champion") if self.has_champion else drawn.interval(primary, who)
+            drawn, blocks = self.drawn[where], self.blocks[where]
+            figure = drawn.gain(self.metric, who, "champion") if self.has_champion else drawn.interval(self.metric, who)
             n = figure.effective_n or figure.n
             worth[where] = Sample(rows=figure.n, unit=blocks.unit, blocks=blocks.count, effective_n=n)
         return worth
 
     def gain_by_part(self, who: str) -> list[PartGain]:
         new = self.scores["new"]
-        return (
-            spread.gain_by_part(self.spec, self.new, self.truth, new["champion"], new[who]) if self.has_champion else []
-        )
+        if not self.has_champion:
+            return []
+        return spread.gain_by_part(self.spec, self.new, self.truth, new["champion"], new[who], self.metric)
 
     def _fairness(self, who: str) -> list[GateOutcome]:
         figures = group_figures(self.spec, self.new.frame, self.truth, self.scores["new"][who])
@@ -172,7 +189,7 @@ class Comparison:
         places = [(*place, who if place[1] == "candidate" else "champion") for place in PLACES]
         return [
             Cell(name=name, model=role, test_set=where, metric=metric, figure=self.drawn[where].interval(metric, one))
-            for metric in metrics_of(self.spec)
+            for metric in _with(self.metric, self.spec)
             for name, role, where, one in places
             if where in self.drawn and (metric, one) in self.drawn[where].points
         ]
@@ -182,9 +199,14 @@ class Comparison:
         if "old" not in self.drawn:
             return {}
         old, new, differences = self.drawn["old"], self.drawn["new"], {}
-        for metric in metrics_of(self.spec):
+        for metric in _with(self.metric, self.spec):
             differences[f"D-C {metric}"] = new.gain(metric, who, "champion")
             differences[f"B-A {metric}"] = old.gain(metric, who, "champion")
             differences[f"C-A {metric}"] = new.gain(metric, "champion", "champion", other=old)
             differences[f"D-B {metric}"] = new.gain(metric, who, who, other=old)
         return differences
+
+
+def _with(metric: str, spec: UseCase) -> list[str]:
+    """The metrics of the spec and the one that gains are measured by, each once."""
+    return list(dict.fromkeys([*metrics_of(spec), metric]))

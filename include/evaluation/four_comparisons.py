@@ -14,12 +14,14 @@ import numpy as np
 
 from include.contracts.evaluation import Interval, Look, Verdict
 from include.errors import EvaluationError, UndefinedMetricError
+from include.evaluation import recalibration
 from include.evaluation.comparison import Comparison
 from include.evaluation.inputs import EvaluationSet, Side, ask, problems, refuse_leak
 from include.evaluation.net_value import gain_gate, probability_needed
 from include.evaluation.undefined import without_undefined
 from include.evaluation.useless_releases import useless_releases
-from include.evaluation.verdict import ACTIONS, ensemble_words, meets, reason
+from include.evaluation.verdict import ACTIONS, ensemble_words, meets
+from include.evaluation.verdict import reason as reason_of
 from include.families.registry import family
 from include.specification.usecase import UseCase
 
@@ -34,13 +36,15 @@ def compare(
     old: EvaluationSet | None,
     new: EvaluationSet | None,
     champion_proof: Side | None = None,
+    candidate_proof: Side | None = None,
     seed: int = 0,
     average: bool = True,
 ) -> Verdict:
     """Make the comparisons and decide; ``average``: their average is a contender where the spec says so.
 
     ``candidate`` is a proof; ``champion`` is what serves, ``champion_proof`` the model that it is the refit of (None:
-    it is its own proof).
+    it is its own proof). For a recalibrated release ``candidate_proof`` answers the old test set, the proof of that
+    release with its calibrator: the release has learned from that set.
 
     Without a champion only the absolute limits apply. A test set that is missing, too small, unlabelled or
     of one class or number gives the decision ``data_problem``. A champion whose answers leave a metric undefined is
@@ -58,7 +62,8 @@ def compare(
         return _data_problem(spec, candidate, champion, faults)
     sets = {"new": new, **({"old": old} if champion and old else {})}
     champions = {"new": champion, "old": champion_proof or champion}
-    scores = {name: _asked(spec, candidate, champions[name], name, test_set) for name, test_set in sets.items()}
+    candidates = {"new": candidate, "old": candidate_proof or candidate}
+    scores = {name: _asked(spec, candidates[name], champions[name], name, one) for name, one in sets.items()}
     truth = {name: family(spec).truth(spec, test_set.frame) for name, test_set in sets.items()}
     scores, left_out = without_undefined(spec, truth, scores)
     sets, alone = {name: sets[name] for name in scores}, "champion" not in scores["new"]
@@ -68,23 +73,28 @@ def compare(
         for answers in scores.values():
             answers["ensemble"] = (answers["champion"] + answers["candidate"]) / 2
     scores["new"]["shuffled"] = np.random.default_rng(seed).permutation(scores["new"]["candidate"])
-    compared = Comparison.draw(spec, sets, scores, looks=looks, seed=seed)
+    base = candidate.recalibrated_from
+    same = champion is not None and base == champion.version  # else another model serves by now
+    metric = recalibration.judged_by(spec) if same and not alone else None
+    compared = Comparison.draw(spec, sets, scores, looks=looks, seed=seed, metric=metric)
     try:
         verdict = _verdict(compared, candidate, champion, _self_test(compared))
     except UndefinedMetricError as error:  # by the labels: too many of the resamples are of one class or number
         return _data_problem(spec, candidate, champion, [str(error)])
     rewritten = [words for name, test_set in sets.items() if (words := _rewritten(name, test_set))]
     windows = {name: test_set.window for name, test_set in sets.items()}
-    return verdict.model_copy(update={"reason": " ".join([*left_out, verdict.reason, *rewritten]), "windows": windows})
+    opening = [recalibration.words(candidate.version, base, compared.metric, spec.metrics.primary)] if base else []
+    reason = " ".join([*opening, *left_out, verdict.reason, *rewritten])
+    return verdict.model_copy(update={"reason": reason, "windows": windows, "recalibrated_from": base})
 
 
 def averages(spec: UseCase, candidate: Side, champion: Side | None) -> bool:
     """Whether the average of the two is a contender.
 
     Not of clusters, whose numbers mean nothing to each other; nor of models with different features; and a candidate
-    that is an average already is not averaged again.
+    that is an average already is not averaged again, nor one that only was recalibrated.
     """
-    if not spec.trainer.ensemble or champion is None or candidate.members:
+    if not spec.trainer.ensemble or champion is None or candidate.members or candidate.recalibrated_from:
         return False
     return family(spec).facts.labelled and candidate.signature == champion.signature
 
@@ -133,7 +143,7 @@ def _verdict(compared: Comparison, candidate: Side, champion: Side | None, self_
     if gain and gain.low > 0 and looks["ensemble"].decision in RELEASING:
         chosen = "ensemble"
     of_chosen, others = looks.pop(chosen), list(looks.values())
-    words = reason(of_chosen.decision, of_chosen.gates, champion is None, alone=not compared.has_champion)
+    words = reason_of(of_chosen.decision, of_chosen.gates, champion is None, alone=not compared.has_champion)
     return Verdict(
         usecase=compared.spec.name, decision=of_chosen.decision, rule=of_chosen.rule,
         reason=" ".join(filter(None, [ensemble_words(chosen, gain), words])),

@@ -21,7 +21,8 @@ class Side:
     """One model: how to ask it, and all that it was trained or validated on.
 
     ``predict`` takes the raw feature columns (n rows) and returns scores (n,) or (n, K). ``members`` are the versions
-    that an ensemble is the average of; ``signature`` is what two models must have equal to be averaged.
+    that an ensemble is the average of; ``signature`` is what two models must have equal to be averaged;
+    ``recalibrated_from`` is the version whose learned parameters it has, when only its calibrator was fitted anew.
     """
 
     version: int
@@ -32,6 +33,7 @@ class Side:
     training_ids: frozenset[str] = frozenset()
     members: tuple[int, ...] = ()
     signature: str = ""
+    recalibrated_from: int | None = None
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,7 @@ KINDS: dict[str, Predicts] = {
 }
 RANKING = ("roc_auc", "average_precision", "roc_auc_ovr")  # undefined where a class lacks
 EXPLAINING = ("r2",)  # undefined where all labels are one number
+PROPER = ("log_loss", "brier")  # least where each probability is that of the truth
 CLIP = float(np.finfo(np.float32).eps)  # log_loss of a sure and wrong answer stays finite
 
 

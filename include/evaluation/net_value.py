@@ -20,30 +20,38 @@ class Balance:
 
     ``losses``: name → loss in its own unit, 0 when nothing is lost. ``looks``: contenders of this evaluation; each has
     its own chance to pass by luck, so each needs a probability that keeps the chance of all together (Bonferroni).
+    ``metric`` is that of the gain where it is not the primary one, and ``gains`` then what the weighed metrics gain,
+    each in its own unit (see ``recalibration``).
     """
 
     gain: Difference
     forgetting: Difference | None = None
     losses: Mapping[str, float] = field(default_factory=dict)
     looks: int = 1
+    metric: str = ""
+    gains: Mapping[str, float] = field(default_factory=dict)
 
 
 def gates(spec: UseCase, balance: Balance) -> list[GateOutcome]:
     """Gain, net value and forgetting; nothing is weighed against a gain that cannot be judged."""
     outcomes = [gain_gate(spec, balance.gain, balance.looks)]
     if outcomes[0].judged:
-        outcomes.append(_worth_it(net_value(spec, balance)))
-    if balance.forgetting is not None:
-        outcomes.append(_forgetting(spec, balance, balance.forgetting))
-    return outcomes
+        outcomes.append(worth_it(net_value(spec, balance)))
+    return [*outcomes, *forgetting(spec, balance)]
+
+
+def forgetting(spec: UseCase, balance: Balance) -> list[GateOutcome]:
+    """The gate on what is forgotten, where there is an old test set."""
+    return [] if balance.forgetting is None else [_forgetting(spec, balance, balance.forgetting)]
 
 
 def probability_needed(spec: UseCase, looks: int = 1) -> float:
     return 1 - (1 - spec.comparison.probability) / looks
 
 
-def gain_gate(spec: UseCase, gain: Difference, looks: int = 1) -> GateOutcome:
-    """Passed when the gain is there with the probability that the spec asks for; a tie is no gain."""
+def gain_gate(spec: UseCase, gain: Difference, looks: int = 1, metric: str = "") -> GateOutcome:
+    """Passed when the gain, of the primary ``metric`` or another, is there with the probability that the spec asks for;
+    a tie is no gain."""
     needed = probability_needed(spec, looks)
     on = rows_in(gain.figure, gain.blocks)
     if not gain.blocks.enough:
@@ -52,11 +60,11 @@ def gain_gate(spec: UseCase, gain: Difference, looks: int = 1) -> GateOutcome:
         detail = f"whether the candidate is better cannot be judged on {on}: {least}"
         return GateOutcome(gate="gain", passed=False, detail=detail, judged=False, needed=rows)
     probability = gain.probability()
-    passed, primary = probability >= needed, spec.metrics.primary
+    passed = probability >= needed
     rows = None if passed else gain.rows_needed(gain.figure.value, needed)
     detail = (
         f"the candidate is better on the new test set with a probability of {percent(probability)}, {percent(needed)} "
-        f"is needed; it gains {shown(gain.figure, '+')} in {primary} on {on}"
+        f"is needed; it gains {shown(gain.figure, '+')} in {metric or spec.metrics.primary} on {on}"
     )
     if rows is not None:
         detail += f"; to be sure enough of a gain of this size takes about {rows:,} rows"
@@ -92,7 +100,7 @@ def _can_tell(spec: UseCase, forgetting: Difference) -> bool:
     return not 1 - probability < kept < probability or forgetting.resolution(probability) <= margin
 
 
-def _worth_it(value: NetValue) -> GateOutcome:
+def worth_it(value: NetValue) -> GateOutcome:
     detail = f"a release is expected to be worth {added_up(value)}; it must be worth more than 0"
     return GateOutcome(gate="net_value", passed=value.total > 0, detail=detail)
 

@@ -22,23 +22,29 @@ FEW = 8
 
 
 def gain_by_part(
-    spec: UseCase, new: EvaluationSet, truth: np.ndarray, champion: np.ndarray, candidate: np.ndarray
+    spec: UseCase, new: EvaluationSet, truth: np.ndarray, champion: np.ndarray, candidate: np.ndarray, metric: str
 ) -> list[PartGain]:
-    """D-C on the primary metric in every period of the test set, or in every day when it is one period.
+    """D-C on the metric in every period of the test set, or in every day when it is one period.
 
     Parts with few rows, or on which the metric is undefined, are left out; so are rows without time, and clusterings,
     whose clusters are those of the whole test set.
     """
-    return gains_every(spec, new.frame, _every(spec, new.periods), truth, champion, candidate)
+    return gains_every(spec, new.frame, _every(spec, new.periods), truth, champion, candidate, metric)
 
 
 def gains_every(
-    spec: UseCase, frame: pd.DataFrame, every: Every, truth: np.ndarray, champion: np.ndarray, candidate: np.ndarray
+    spec: UseCase,
+    frame: pd.DataFrame,
+    every: Every,
+    truth: np.ndarray,
+    champion: np.ndarray,
+    candidate: np.ndarray,
+    metric: str = "",
 ) -> list[PartGain]:
-    """The same of any rows, in every hour, day, …, oldest first."""
+    """The same of any rows, in every hour, day, …, oldest first; without a metric of the primary one."""
     if spec.event.time not in frame or not family(spec).facts.labelled:
         return []
-    metric, gains = spec.metrics.primary, []
+    metric, gains = metric or spec.metrics.primary, []
     for part, rows in _parts(spec, frame, every):
         try:
             better, worse = (score(metric, truth[rows], scores[rows]) for scores in (candidate, champion))

@@ -6,7 +6,7 @@ Pure rules on intervals; nothing is predicted or resampled here.
 from dataclasses import dataclass, field
 
 from include.contracts.evaluation import Decision, GateOutcome, Interval
-from include.evaluation import net_value
+from include.evaluation import net_value, recalibration
 from include.evaluation.blocks import LEAST, Blocks
 from include.evaluation.metrics import direction
 from include.evaluation.net_value import Balance
@@ -14,6 +14,8 @@ from include.evaluation.power import two_digits
 from include.evaluation.wording import in_blocks, rows_in, shown
 from include.specification.learning import Criterion
 from include.specification.usecase import UseCase
+
+GAINS = ("gain", recalibration.GATE)
 
 
 @dataclass(frozen=True)
@@ -66,7 +68,8 @@ def decide(spec: UseCase, evidence: Evidence) -> tuple[Decision, str, list[GateO
     if evidence.shuffled_gain is not None:
         gates.append(_chance(spec, evidence.shuffled_gain))
     if evidence.balance is not None:
-        gates += net_value.gates(spec, evidence.balance)
+        rule = recalibration.gates if evidence.balance.metric else net_value.gates
+        gates += rule(spec, evidence.balance)
     gates += _slices(spec, evidence)
     if evidence.calibration is not None:
         gates.append(_calibration(spec, evidence.calibration))
@@ -80,7 +83,7 @@ def decide(spec: UseCase, evidence: Evidence) -> tuple[Decision, str, list[GateO
 
 def _keeps(gate: GateOutcome) -> bool:
     """A gain must be shown, so one that cannot be judged keeps the champion; nothing else unjudged does."""
-    if gate.gate == "gain":
+    if gate.gate in GAINS:
         return not gate.passed
     return gate.vetoes and gate.gate.startswith(("acceptance", "chance", "net_value"))
 
@@ -191,7 +194,7 @@ ACTIONS: dict[str, str] = {
 TEST_ON_MORE = (
     "The champion stays. Evaluate again when so much is labelled, with a longer split.test or later test_from."
 )
-DECISIVE = ("gain", "net_value")
+DECISIVE = (*GAINS, "net_value")
 
 
 def reason(decision: Decision, gates: list[GateOutcome], first_release: bool, alone: bool = False) -> str:
@@ -205,7 +208,7 @@ def reason(decision: Decision, gates: list[GateOutcome], first_release: bool, al
     if first_release:
         opening = f"First release, no champion to compare with: only the absolute limits apply. {opening}"
     figures = "; ".join(g.detail if g.gate in DECISIVE else f"{g.gate}: {g.detail}" for g in told)
-    too_few = any(g.gate == "gain" and not g.judged for g in gates)
+    too_few = any(g.gate in GAINS and not g.judged for g in gates)
     return f"{opening}: {figures}. {TEST_ON_MORE if too_few else ACTIONS[decision]}"
 
 

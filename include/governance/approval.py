@@ -21,6 +21,8 @@ NEW_CHAMPION = "a new champion"
 """Who withdraws a verdict that compared a version with another champion than the one that serves now."""
 PROOF = "proof"
 """The fact of a refit's registration that says of which judged version and artifact it is the refit."""
+RECALIBRATED = "recalibrated"
+"""The fact of a registration that says which version and artifact it is, with another calibrator."""
 REASON = "reason"
 LEAST_REASON = 3
 

@@ -71,13 +71,14 @@ def _package(
     rows = labelled_part(spec, dataset, "test")
     features = services.adapters.feature_store.keep(spec.feature_service)
     _require_same_features(services, spec, features)
+    base, fitted = services.approvals.recalibrated_from(spec, model), services.approvals.fitted(spec, model)
     baseline = _baseline(spec, services, trained, proof, rows, verdict)
     with services.places.aside() as aside:
         packaging.package(
             spec, model=trained, model_version=model.version, model_hash=model.artifact_hash, dataset=model.dataset,
-            features=features, rows=rows, incomplete=incomplete_columns(as_it_lies(model.dataset).train),
+            features=features, rows=rows, incomplete=incomplete_columns(as_it_lies(fitted.dataset).train),
             baseline=baseline, staging=aside / "release", store=services.adapters.tracker.store(),
-            refit_of=proof_fact(model, proof),
+            refit_of=proof_fact(model, proof), recalibrated_from=proof_fact(model, base or model),
         )  # fmt: skip
         return services.adapters.releases.add(spec.name, aside / "release", model.version)
 

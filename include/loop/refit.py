@@ -18,8 +18,8 @@ def refit(spec: UseCase, services: Services, version: int | str | None) -> int:
     """The version to package in place of an approved one (None: the one approved last).
 
     That is its refit, fitted here unless it was before, and the version itself where the spec does not refit, or it is
-    a refit. May be repeated: a killed fit goes on. Of an average the newest member is fitted, and averaged again with
-    the release that it was averaged with.
+    a refit or a recalibrated model. May be repeated: a killed fit goes on. Of an average the newest member is fitted,
+    and averaged again with the release that it was averaged with.
 
     Raises
     ------
@@ -37,6 +37,10 @@ def refit(spec: UseCase, services: Services, version: int | str | None) -> int:
     history = services.approvals.history(spec)
     proof = approval.to_deploy(history, spec.name, version)
     if not spec.refits or approval.PROOF in proof.facts:
+        return proof.version
+    if named := proof.facts.get(approval.RECALIBRATED):
+        why = f"it is version {named['version']} recalibrated: nothing was learned, so there is nothing to fit again"
+        print(f"{spec.name}: version {proof.version} is released as it was judged, without a refit; {why}", flush=True)
         return proof.version
     services.approvals.require_current(spec, proof.version, services.serving.champion(spec))
     return _refit_of(spec, services, history, proof).version

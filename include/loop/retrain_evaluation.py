@@ -11,7 +11,7 @@ import pandas as pd
 
 from include.contracts.approval import ApprovalEntry
 from include.contracts.deployment import ReleaseRef
-from include.contracts.development import DatasetRef, ModelRef
+from include.contracts.development import DatasetRef, ModelRef, PartRef
 from include.contracts.evaluation import Verdict
 from include.contracts.period import range_text
 from include.deployment.release import class_names
@@ -63,6 +63,7 @@ def evaluate(
     judged_by = _judged_by(spec, services, candidate, champion, serving) if champion and serving else {}
     made = partial(
         _compared, spec, services, judged_by, candidate=_side(spec, services, candidate, None),
+        candidate_proof=_proof_of_recalibrated(spec, services, candidate),
         new=_test_set(spec, services, candidate.dataset), seed=candidate.version,
     )  # fmt: skip
     verdict = _told_why(made(), approval.overtaken(services.approvals.history(spec), version=candidate.version))
@@ -169,18 +170,55 @@ def _side(spec: UseCase, services: Services, model: ModelRef, release: str | Non
 
     # by what the artifact says, not by the spec: a champion may be of the trainer that the spec named before
     trained = TrainedModel.from_bytes(services.adapters.tracker.load(model))
-    members = _members(spec, services, model.version)
-    datasets = {one.dataset.name: as_it_lies(one.dataset) for one in (model, *members)}
-    parts = [part for dataset in datasets.values() for part in (dataset.train, dataset.validation)]
+    base, learned = services.approvals.recalibrated_from(spec, model), _learned(spec, services, model)
     return Side(
         version=model.version,
         release=release,
         predict=partial(_scores, spec, model, trained, _names(spec, services, trained, release)),
-        training_hashes=frozenset(p.content_hash for p in parts),
-        training_ids=frozenset(i for p in parts for i in read_part(p)[spec.event.id]),
-        members=tuple(member.version for member in members),
+        members=tuple(member.version for member in _members(spec, services, model.version)),
         signature=signature(trained),
+        recalibrated_from=base.version if base else None,
+        training_hashes=frozenset(part.content_hash for part in learned),
+        training_ids=_ids(spec, learned),
     )
+
+
+def _proof_of_recalibrated(spec: UseCase, services: Services, candidate: ModelRef) -> Side | None:
+    """What answers the old test set for a recalibrated release: its proof, with the candidate's calibrator.
+
+    None where the candidate is no recalibrated refit: it answers itself.
+    """
+    from include.development.trainers.trained_model import TrainedModel
+
+    base = services.approvals.recalibrated_from(spec, candidate)
+    if base is None or (proof := services.approvals.proof(spec, base)) == base:
+        return None
+    learned = [*_learned(spec, services, proof), as_it_lies(candidate.dataset).validation]
+    load = services.adapters.tracker.load
+    calibrator = TrainedModel.from_bytes(load(candidate)).calibrator
+    trained = TrainedModel.from_bytes(load(proof)).with_calibrator(calibrator)
+    return Side(
+        version=candidate.version,
+        predict=partial(_scores, spec, proof, trained, _names(spec, services, trained, None)),
+        recalibrated_from=base.version,
+        training_hashes=frozenset(part.content_hash for part in learned),
+        training_ids=_ids(spec, learned),
+    )
+
+
+def _learned(spec: UseCase, services: Services, model: ModelRef) -> list[PartRef]:
+    """The parts that a model has learned from, those of its members and of the model that it was before included."""
+    if base := services.approvals.recalibrated_from(spec, model):
+        return [*_learned(spec, services, base), as_it_lies(model.dataset).validation]
+    own = as_it_lies(model.dataset)
+    members = [p for one in _members(spec, services, model.version) for p in _learned(spec, services, one)]
+    return [own.train, own.validation, *members]
+
+
+def _ids(spec: UseCase, parts: Sequence[PartRef]) -> frozenset[str]:
+    """The events of the parts; each part is read once."""
+    by_hash = {part.content_hash: part for part in parts}
+    return frozenset(i for part in by_hash.values() for i in read_part(part)[spec.event.id])
 
 
 def _names(spec: UseCase, services: Services, trained: "TrainedModel", release: str | None) -> list[str]:

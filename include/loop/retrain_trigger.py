@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from functools import partial
 
-from include.contracts.development import DatasetRef
+from include.contracts.development import DatasetRef, ModelRef
 from include.contracts.operations import Alert, RecordedDecision, RetrainPlan
 from include.contracts.period import Period
 from include.development.datasets.fresh_rows import may_teach
@@ -13,6 +13,7 @@ from include.operations import retraining, served
 from include.operations.due import due as due_by_policy
 from include.records.registry import DECISIONS, FIGURES
 from include.services.composition import Services
+from include.services.old_test_sets import old_test_set
 from include.specification.usecase import UseCase
 
 
@@ -41,8 +42,8 @@ def decide_retrain(
     state = services.serving.rollout_state(spec)
     period = max((f.period for f in figures), default=published[-1])
     newer = [one for one in services.records.gate_periods(spec) if one >= period]
-    champion = _champion(spec, services)
-    tested = _tested(champion)
+    model = _model(spec, services)
+    tested, fitted = _tested(model), services.approvals.fitted(spec, model).dataset if model else None
     plan = retraining.decide(
         spec,
         alerts=alerts,
@@ -56,7 +57,8 @@ def decide_retrain(
         forced=forced,
         due=due_by_policy(spec, period, tested, decisions),
         tested=tested,
-        teaches=_teaching(spec, services, champion) if champion else lambda periods: True,
+        teaches=_teaching(spec, services, fitted) if fitted else lambda periods: True,
+        kept_out=partial(_kept_out, spec, services),
     )
     _record(spec, services, plan, period, run)
     return plan
@@ -66,19 +68,24 @@ def due(spec: UseCase, services: Services) -> str:
     """Why a retrain is due by ``retrain.every``, without an alert; '' when none is."""
     if not (monitored := FIGURES.periods(spec.name, services.adapters.lake)):
         return ""
-    plans, tested = services.records.decisions(spec, decision="retrain"), _tested(_champion(spec, services))
+    plans, tested = services.records.decisions(spec, decision="retrain"), _tested(_model(spec, services))
     return due_by_policy(spec, monitored[-1], tested, plans)
 
 
-def _tested(champion: DatasetRef | None) -> Sequence[Period]:
-    return champion.test.periods if champion else ()
+def _tested(champion: ModelRef | None) -> Sequence[Period]:
+    return champion.dataset.test.periods if champion else ()
 
 
-def _champion(spec: UseCase, services: Services) -> DatasetRef | None:
-    """What the serving release was trained and tested on; None before the first, and of a model without a record."""
+def _model(spec: UseCase, services: Services) -> ModelRef | None:
+    """What serves, as the record has it; None before the first release, and of a model without a record."""
     serving = services.serving.champion(spec)
-    model = services.approvals.registered(spec, serving.model_version) if serving else None
-    return model.dataset if model else None
+    return services.approvals.registered(spec, serving.model_version) if serving else None
+
+
+def _kept_out(spec: UseCase, services: Services, first: Period) -> Sequence[Period]:
+    """The old test set of a candidate that is tested from a period on."""
+    serving, model = services.serving.champion(spec), _model(spec, services)
+    return old_test_set(spec, services, model, serving, first=first).test.periods if serving and model else ()
 
 
 def _teaching(spec: UseCase, services: Services, champion: DatasetRef) -> Callable[[Sequence[Period]], bool]:

@@ -17,8 +17,9 @@ from include.development.registration import as_made
 from include.development.training_key import search_key, training_key
 from include.errors import DataError, NotFoundError, TrainingError
 from include.governance import approval
+from include.loop import recalibration
 from include.services.composition import Services
-from include.services.old_test_sets import old_test_set
+from include.services.old_test_sets import frozen_test_sets, newest_known
 from include.settings import default_environment
 from include.specification.usecase import UseCase
 
@@ -49,7 +50,7 @@ def dataset_for(
             f"split.validation a first training needs {counted(spec.fewest_to_train)} or more: run the data pipeline "
             "for them"
         )
-    tested_to = test_to or _newest_known(spec, published, datetime.now(UTC))
+    tested_to = test_to or newest_known(spec, published, datetime.now(UTC))
     first = test_from or (spec.periods_to_test(tested_to)[0] if spec.split.by == "time" else tested_to)
     return building.build(
         spec,
@@ -65,17 +66,6 @@ def dataset_for(
     )
 
 
-def _newest_known(spec: UseCase, published: Sequence[Period], now: datetime) -> Period:
-    """The newest period most of whose labels are due, else the newest."""
-    return next((period for period in reversed(published) if spec.mostly_due(period, now)), published[-1])
-
-
-def frozen_test_sets(spec: UseCase, services: Services, first: Period) -> list[DatasetRef]:
-    """The dataset whose test set judges what a candidate that is tested from ``first`` on forgot: never trained on."""
-    champion, serving = services.serving.champion_model(spec), services.serving.champion(spec)
-    return [old_test_set(spec, services, champion, serving, first=first)] if champion and serving else []
-
-
 def order(spec: UseCase, services: Services, request: TrainingRequest, people: Sequence[str] = ()) -> str:
     """Build the dataset and write down what is to be trained; the key under which it lies.
 
@@ -83,6 +73,8 @@ def order(spec: UseCase, services: Services, request: TrainingRequest, people: S
     see no new rows.
     """
     approval.require_named(people, "training")
+    if request.recalibrate:
+        return place(spec, services, recalibration.order(spec, services, request))
     tuning, serving = spec.trainer.tuning, services.serving.champion_model(spec)
     # a refit has learned from the old test set: what starts from it would be judged on what it knows
     proof = services.approvals.proof(spec, serving) if serving else None
@@ -96,7 +88,7 @@ def order(spec: UseCase, services: Services, request: TrainingRequest, people: S
     )
     _print_guard(spec, asked.dataset)
     if request.plan and serving:
-        new = fresh_rows.require(spec, asked.dataset, serving.dataset)
+        new = fresh_rows.require(spec, asked.dataset, services.approvals.fitted(spec, serving).dataset)
         print(f"{spec.name}: {new} rows to learn from are new to the model that serves", flush=True)
     return place(spec, services, asked)
 
@@ -194,8 +186,10 @@ def register(
         model = _recorded(spec, services, key)
         if model is None:
             model = _registered(spec, services, key, workspace)
-            proof = workspace.order().refit_of
-            services.approvals.register(spec, model, key=key, proof=proof, by=by, people=[*people], run=run)
+            asked = workspace.order()
+            services.approvals.register(
+                spec, model, key=key, proof=asked.refit_of, recalibrated=asked.base, by=by, people=[*people], run=run
+            )
         workspace.delete()
     return model
 
@@ -211,14 +205,14 @@ def _registered(spec: UseCase, services: Services, key: str, workspace: Workspac
     from include.development import judging, training
 
     asked, (content, fit), meter = workspace.order(), workspace.fit(), Meter()
-    if spec.refits and fit.length is None:
+    if spec.refits and fit.length is None and not asked.recalibrates:
         raise TrainingError(
             f"{spec.name}: not registered, because models of trainer {spec.trainer.name!r} have no method length(), "
             "so nobody knows with which parameters a refit takes as many steps: add it to model.py "
             "(docs/reference/trainers.md), or set training.refit: never"
         )
     with meter.stage("documentation"):
-        made, proof = _made(fit, content), _proof(spec, services, asked)
+        made, proof = _made(asked, fit, content), _proof(spec, services, asked)
         metrics, documents = judging.judge(spec, asked.dataset, content, fit.tuning, made, proof)
     cost = {**fit.cost, **meter.stages}
     trials = training.study_of(spec, workspace, asked).records() if asked.trials else []
@@ -265,7 +259,7 @@ def _proof(spec: UseCase, services: Services, asked: Order) -> "Proved | None":
     return refitting.proved(services.adapters.tracker, model.model_copy(update=asked.refit_of.json_dict()))
 
 
-def _made(fit: Fit, content: bytes) -> dict[str, Any]:
+def _made(asked: Order, fit: Fit, content: bytes) -> dict[str, Any]:
     """What the model card says of the making."""
     spent = total(fit.cost)
     cost = {"cpu_seconds": spent.cpu_seconds, "seconds": spent.seconds, "model_bytes": len(content)}
@@ -273,6 +267,7 @@ def _made(fit: Fit, content: bytes) -> dict[str, Any]:
         "cost": {**cost, "peak_memory_bytes": spent.peak_mb * MEGABYTE},
         "revision": fit.environment["revision"],
         "curve": fit.curve,
+        "recalibrated": asked.base,
     }
 
 
@@ -282,6 +277,7 @@ def _parameters(spec: UseCase, asked: Order, fit: Fit) -> dict[str, Any]:
     start = f"{spec.name}/{asked.start.version}" if asked.start else "scratch"
     about = {"threads": fit.threads, "start_from": start, "imbalance": spec.trainer.imbalance}
     about |= {"refit_of": f"{spec.name}/{asked.refit_of.version}"} if asked.refit_of else {}
+    about |= {"recalibrated_from": f"{spec.name}/{asked.base.version}"} if asked.base else {}
     return {**fit.parameters, **about, **split}
 
 
@@ -291,6 +287,8 @@ def _tags(spec: UseCase, asked: Order, fit: Fit) -> dict[str, str]:
     about |= {"test_from": tested[0], "test_to": tested[-1]}
     if asked.refit_of:
         about |= {"refit_of": str(asked.refit_of.version), "refit_of_hash": asked.refit_of.artifact_hash}
+    if asked.base:
+        about |= {"recalibrated_from": str(asked.base.version), "recalibrated_from_hash": asked.base.artifact_hash}
     if asked.trials:
         about |= {"search": asked.search, "search_paid": str(fit.tuning.paid).lower()}
     return {**about, "lock": fit.environment["lock"], "python": fit.environment["python"]}

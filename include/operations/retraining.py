@@ -36,12 +36,14 @@ def decide(
     due: str = "",
     tested: Sequence[Period] = (),
     teaches: Callable[[Sequence[Period]], bool] = lambda periods: True,
+    kept_out: Callable[[Period], Sequence[Period]] = lambda first: (),
     now: datetime | None = None,
 ) -> RetrainPlan:
     """What to do about ``alerts``, with the reason; keeping the champion is a decision too.
 
     Only the release that serves is judged: alerts of others are recorded and ask for nothing. A data fault, a
-    pipeline skew or a serving fault is repaired, not learned. An alert is a reason to look; a retrain needs that the
+    pipeline skew or a serving fault is repaired, not learned. A loss that a recalibration repairs is answered by one
+    (``recalibrate`` of the plan), not learned either. An alert is a reason to look; a retrain needs that the
     figures confirm a loss (``losses.Confirmation``), that a trusted estimate shows one while labels are not due
     (``estimated_loss``), or that it is due by policy. It then waits when a plan tests on
     the same time already, the cooldown holds or the budget is spent. Nobody retrains without new rows to learn from.
@@ -57,6 +59,7 @@ def decide(
     due : why a retrain is due without an alert, by ``retrain.every``; cooldown and budget bind it
     tested : the periods of the test set that the serving release was released with
     teaches : whether periods may have rows that the serving release has not learned from
+    kept_out : the periods of the old test set of a candidate that is tested from a period on
     now : when it is decided (default now), from which labels are due
     """
     mine = sorted((a for a in alerts if a.usecase == spec.name), key=lambda a: (a.name, a.release, a.period))
@@ -74,9 +77,15 @@ def decide(
     window = training_window.choose(spec, test, tested, verdicts, now or datetime.now(UTC))
     if not forced and (held := _held_back(spec, decisions_history, released, history, window)):
         return plan.of("keep", cause, held)
+    instead = ""
+    if _repaired(spec, cause, history.until(test)):
+        known = [*tested, *kept_out(window.test_from or test)]
+        if rows := training_window.to_calibrate(spec, window, known):
+            return plan.recalibrate(cause, rows)
+        instead = _instead(spec, window, known)
     if old := training_window.nothing_new(spec, window, tested, teaches):
         return plan.of("keep", cause, old)
-    return plan.retrain(cause, window, _instead(spec, cause, history.until(test)))
+    return plan.retrain(cause, window, instead)
 
 
 def _cause(spec: UseCase, labelled: History, look: Look) -> Cause:
@@ -93,12 +102,14 @@ class _Plan:
     def __init__(self, spec: UseCase, alerts: list[Alert], period: Period, notes: list[str]) -> None:
         self.spec, self.alerts, self.period, self.notes = spec, alerts, period, notes
 
-    def of(self, decision: str, cause: Cause, action: str, window: TrainingWindow | None = None) -> RetrainPlan:
+    def of(
+        self, decision: str, cause: Cause, action: str, window: TrainingWindow | None = None, recalibrate: bool = False
+    ) -> RetrainPlan:
         evidence = list(dict.fromkeys([*cause.evidence, *self.notes]))
         plan = RetrainPlan(
             usecase=self.spec.name, name="", decision=decision, cause=cause.sentence, evidence=evidence,
             action=action, alerts=self.alerts, **(window or NO_WINDOW).periods(),
-            decided_at=datetime.now(UTC).replace(microsecond=0),
+            decided_at=datetime.now(UTC).replace(microsecond=0), recalibrate=recalibrate,
         )  # fmt: skip
         digest = plan.digest_without("name", "decided_at")
         return plan.model_copy(update={"name": f"{self.period}-{decision}-{digest[:8]}"})
@@ -106,6 +117,11 @@ class _Plan:
     def retrain(self, cause: Cause, window: TrainingWindow, instead: str) -> RetrainPlan:
         what = f"retrain {self.spec.trainer.name} on {window.learned} ({window.why}), test on {window.tested}"
         return self.of("retrain", cause, f"{instead}{what}; with the same features and parameters", window)
+
+    def recalibrate(self, cause: Cause, window: TrainingWindow) -> RetrainPlan:
+        what = f"recalibrate what serves on {window.learned} ({window.why}), test on {window.tested}"
+        why = "the share of the classes has moved and the answers rank as before, so nothing is learned"
+        return self.of("retrain", cause, f"{what}; {why}", window, recalibrate=True)
 
 
 def _newest_known(spec: UseCase, history: History) -> Period | None:
@@ -123,12 +139,22 @@ def _mature(counts: Mapping[str, float]) -> bool:
     return counts["labelled"] > 0 and counts["not_due"] <= MOST_IMMATURE * sum(counts.values())
 
 
-def _instead(spec: UseCase, cause: Cause, history: History) -> str:
-    """That less than a retrain would do; '' where it would not."""
-    repaired = repair(spec, history) if cause.kind == "label shift" else None
-    if repaired is None or not repaired.suffices:
-        return ""
-    return "a recalibration to the new shares would suffice, and no run does only that: "
+def _repaired(spec: UseCase, cause: Cause, history: History) -> bool:
+    """Whether a recalibration is enough: only shares have moved, the spec calibrates, and the figures say so."""
+    if cause.kind != "label shift" or spec.trainer.calibration == "none":
+        return False
+    repaired = repair(spec, history)
+    return repaired is not None and repaired.suffices
+
+
+def _instead(spec: UseCase, window: TrainingWindow, known: Sequence[Period]) -> str:
+    """Why it is retrained although less would do."""
+    if spec.split.by != "time":
+        return "a recalibration to the new shares would suffice, but needs split.by: time: "
+    return (
+        f"a recalibration to the new shares would suffice, but the champion knows every {spec.calendar.every} up to "
+        f"{max(known, default='its release')}, and {window.tested} tests, so none is left to calibrate on: "
+    )
 
 
 def _repair(cause: Cause) -> str:

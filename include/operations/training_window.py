@@ -70,6 +70,19 @@ def _with_labels(spec: UseCase, newest: Period, now: datetime) -> Period:
     return period if spec.mostly_due(period, now) else newest
 
 
+def to_calibrate(spec: UseCase, window: TrainingWindow, known: Sequence[Period]) -> TrainingWindow | None:
+    """The same test, after the periods that fit a calibrator: the newest before it, as many as ``split.test`` takes.
+
+    The share of the classes is to be the one of now, so no more. None where the champion knows (``known``) all that is
+    left, or the split is not by time.
+    """
+    newest = max(known, default=None)
+    if spec.split.by != "time" or window.test_from is None or newest is None or newest >= window.train_to:
+        return None
+    first = spec.periods_to_test(window.train_to, newest)[0]
+    return window._replace(train_from=first, why="the newest before the test, which the champion does not know")
+
+
 def nothing_new(
     spec: UseCase, window: TrainingWindow, tested: Sequence[Period], teaches: Callable[[Sequence[Period]], bool]
 ) -> str | None:

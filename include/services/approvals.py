@@ -99,17 +99,47 @@ class Approvals:
             )
         return proof
 
+    def recalibrated_from(self, spec: UseCase, model: ModelRef) -> ModelRef | None:
+        """The model that this one is with another calibrator; None of one that was fitted or averaged.
+
+        Raises ApprovalError when the record has another artifact under that version.
+        """
+        registered = approval.registration(self.history(spec), model.version)
+        if registered is None or not (named := registered.facts.get(approval.RECALIBRATED)):
+            return None
+        base = self.model(spec, named["version"])
+        if base.artifact_hash != named["artifact_hash"]:
+            raise ApprovalError(
+                f"version {model.version} of {spec.name} is version {base.version} recalibrated, with the artifact "
+                f"{named['artifact_hash'][:12]}, and the record has {base.artifact_hash[:12]} under that version: "
+                "train again"
+            )
+        return base
+
+    def fitted(self, spec: UseCase, model: ModelRef) -> ModelRef:
+        """The model whose learned parameters it has: itself, unless it was only recalibrated."""
+        base = self.recalibrated_from(spec, model)
+        return self.fitted(spec, base) if base else model
+
     def register(self, spec: UseCase, model: ModelRef, *, key: str = "", members: list[int] | None = None,
-                 proof: Proof | None = None, by: str, people: list[str], run: str = "") -> None:  # fmt: skip
-        """Record that a training made this model, of a refit from which ``proof``; once, however often repeated."""
-        named = {approval.PROOF: proof.json_dict()} if proof else {}
+                 proof: Proof | None = None, recalibrated: Proof | None = None, by: str, people: list[str],
+                 run: str = "") -> None:  # fmt: skip
+        """Record that a training made this model, of a refit from which ``proof``, or that it is another one,
+        ``recalibrated``; once, however often repeated."""
+        about = {approval.PROOF: proof, approval.RECALIBRATED: recalibrated}
+        named = {name: one.json_dict() for name, one in about.items() if one}
         facts = {"model": model.json_dict(), "members": members or [], "training_key": key, **named}
         with self.adding(spec) as ledger:
             known = approval.registration(ledger.history, model.version)
-            same = known and model_of(known) == model and known.facts.get(approval.PROOF) == facts.get(approval.PROOF)
+            same = (
+                known and model_of(known) == model and all(known.facts.get(name) == facts.get(name) for name in about)
+            )
             if not same:
                 words = f"trained on {model.dataset.name}" if not members else f"average of {members}"
                 words += f", the refit of version {proof.version}" if proof else ""
+                words = (
+                    f"version {recalibrated.version}, recalibrated on {model.dataset.name}" if recalibrated else words
+                )
                 ledger.add("registered", model, by=by, people=people, reason=words, run=run, facts=facts)
 
     def require_release(self, spec: UseCase, release: ReleaseRef, serving: ReleaseRef | None) -> None:

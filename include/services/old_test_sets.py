@@ -1,10 +1,11 @@
-"""Which old test set judges what a candidate forgot, and how worn it is.
+"""Which period tests a candidate, which old test set judges what it forgot, and how worn that is.
 
 A set that judges release after release is learned by choosing: of many candidates the one is taken that is lucky on it.
 So the set rotates (see ``docs/reference/evaluation.md``, "Proof and refit").
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from datetime import datetime
 
 from include.contracts.deployment import ReleaseRef
 from include.contracts.development import DatasetRef, ModelRef
@@ -51,3 +52,14 @@ def judged_before(spec: UseCase, services: Services, dataset: DatasetRef, versio
     verdicts = [entry for entry in services.approvals.history(spec) if entry.event == "verdict"]
     mine = {entry.version for entry in verdicts if entry.facts["verdict"].get("old_set") == dataset.name}
     return len(mine - {version})
+
+
+def newest_known(spec: UseCase, published: Sequence[Period], now: datetime) -> Period:
+    """The newest period most of whose labels are due, else the newest."""
+    return next((period for period in reversed(published) if spec.mostly_due(period, now)), published[-1])
+
+
+def frozen_test_sets(spec: UseCase, services: Services, first: Period) -> list[DatasetRef]:
+    """The dataset whose test set judges what a candidate that is tested from ``first`` on forgot: never trained on."""
+    champion, serving = services.serving.champion_model(spec), services.serving.champion(spec)
+    return [old_test_set(spec, services, champion, serving, first=first)] if champion and serving else []

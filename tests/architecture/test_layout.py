@@ -63,7 +63,7 @@ def test_a_dag_file_only_wires(path: Path) -> None:
 
 
 def test_the_loop_has_a_module_per_dag_family() -> None:
-    parts = {"rollout", "refit", "approval"}  # of deployment and evaluation
+    parts = {"rollout", "refit", "approval", "recalibration"}  # of deployment, evaluation and training
     families = {path.stem for path in modules("dags")} - NO_FAMILY | parts
     assert {path.stem for path in modules("include/loop")} - {"__init__"} == families
 

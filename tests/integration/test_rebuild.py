@@ -46,14 +46,14 @@ class World:
         self.store.apply()
 
     def publish(self, period: str, edition: int = 0) -> SnapshotRef:
-        month, random = Period(period), np.random.default_rng([int(period[-2:]), edition])
+        month, random, plane = Period(period), self.random(period, edition), self.random(period, edition)
         days = pd.date_range(*SPEC.calendar.window(month).utc(), freq="D", inclusive="left").astype(
             "datetime64[us, UTC]"
         )
         index = pd.MultiIndex.from_product([["EWR", "JFK", "LGA"], days], names=["origin", "event_timestamp"])
         weather = pd.DataFrame({n: random.normal(size=len(index)) for n in WEATHER}, index=index).reset_index()
-        planes = pd.DataFrame({"tailnum": ["N1"], "event_timestamp": days[:1]} | {n: random.normal() for n in PLANE})
-        flights = events(period).drop(columns="period")
+        planes = pd.DataFrame({"tailnum": ["N1"], "event_timestamp": days[:1]} | {n: plane.normal() for n in PLANE})
+        flights = self.flights(period).drop(columns="period")
         flights["distance"] += edition
         tables = {"events": flights, "airport_weather": weather, "aircraft": planes}
         arrow = {name: pa.Table.from_pandas(frame, preserve_index=False) for name, frame in tables.items()}
@@ -62,6 +62,13 @@ class World:
         return versioning.publish(
             SPEC, month, self.home / "staging", self.lake, self.snapshots, SPEC.calendar.end(month)
         )
+
+    def flights(self, period: str) -> pd.DataFrame:
+        return events(period)
+
+    def random(self, period: str, edition: int) -> np.random.Generator:
+        """Of weather and planes."""
+        return np.random.default_rng([int(period[-2:]), edition])
 
     def build(self, test_to: Period, excluded: Sequence[DatasetRef] = ()) -> DatasetRef:
         return building.build(

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from include.contracts.development import PartRef
+from include.contracts.development import PartRef, Proof
 from include.contracts.evaluation import GateOutcome, Interval
 from include.development.explanation import Attribution
 from include.development.slices import Figures
@@ -50,6 +50,7 @@ class Facts:
     ``metrics`` are named ``<part>_<metric>`` and ``baseline_<part>_<metric>``; ``cost`` is by name with its unit in it
     (``cpu_seconds``, ``peak_memory_bytes``, ``model_bytes`` …); ``tuning`` and ``baseline`` are words,
     ``curve`` is the fit step by step (a model that was loaded has none). ``refit``: the metrics are in-sample.
+    ``recalibrated``: the model that this one is with another calibrator.
     """
 
     artifact_hash: str
@@ -62,6 +63,7 @@ class Facts:
     behaviour: Sequence[GateOutcome] = ()
     curve: Sequence[Mapping[str, float]] = ()
     refit: Refit | None = None
+    recalibrated: Proof | None = None
 
 
 @dataclass(frozen=True)

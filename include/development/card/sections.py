@@ -47,11 +47,17 @@ def _summary(spec: UseCase, dataset: DatasetRef, facts: Facts, evidence: Evidenc
         return refits.summary(spec, dataset, facts.refit, facts.behaviour, str(evidence.model["algorithm"]))
     primary, periods = spec.metrics.primary, _span(dataset.test.periods)
     good = _with_interval(evidence.whole.intervals.get(primary), facts.metrics.get(f"test_{primary}"))
+    made = f"trained on {dataset.train.rows:,} rows of {_span(dataset.train.periods)}"
+    if base := facts.recalibrated:
+        made = (
+            f"version {base.version} (`{base.artifact_hash[:12]}`) as it is, recalibrated on "
+            f"{dataset.validation.rows:,} rows of {_span(dataset.validation.periods)}"
+        )
     beaten = facts.metrics.get(f"baseline_test_{primary}")
     against = "" if beaten is None else f"; the {spec.trainer.baseline.kind} baseline reaches {beaten:.4f}"
     return (
-        f"{spec.description} This model is *{evidence.model['algorithm']}*, trained on {dataset.train.rows:,} rows of "
-        f"{_span(dataset.train.periods)}. On {dataset.test.rows:,} rows of {periods} that were not used for training, "
+        f"{spec.description} This model is *{evidence.model['algorithm']}*, {made}. On {dataset.test.rows:,} rows of "
+        f"{periods} that were not used for training, "
         f"its {primary} is **{good}**{against}{tests_passed(facts.behaviour)}."
     )
 
@@ -288,6 +294,8 @@ def _lineage(dataset: DatasetRef, facts: Facts) -> str:
     hashes = [["model", f"`{facts.artifact_hash}`"]]
     if facts.refit:
         hashes.append([f"proof, version {facts.refit.version}", f"`{facts.refit.artifact_hash}`"])
+    if base := facts.recalibrated:
+        hashes.append([f"recalibrated from version {base.version}", f"`{base.artifact_hash}`"])
     hashes += [[p, f"`{getattr(dataset, p).content_hash}`"] for p in ("train", "validation", "test")]
     revision = f", code revision `{facts.revision}`" if facts.revision else ""
     head = f"Dataset `{dataset.name}`, feature service `{dataset.feature_service}`{revision}."

@@ -53,6 +53,7 @@ def build(
     snapshots: Sequence[SnapshotRef],
     directory: Path,
     as_of: datetime | None = None,
+    validates_from: Period | None = None,
 ) -> DatasetRef:
     """Build a dataset as ``directory/<name>/``; the same inputs give the same name and files.
 
@@ -69,6 +70,8 @@ def build(
         the published periods; events and features are read at exactly these versions.
     as_of
         the moment of the training (default now, UTC): a row whose label was not known then is left out.
+    validates_from
+        by time the first period that validates; None: as ``split.validation`` says.
 
     Raises
     ------
@@ -101,7 +104,7 @@ def build(
         chosen = [ref for ref in chosen if ref.period not in guard.left_out]
         events = labelled(spec, lake, chosen, moment, given)  # as a rebuild reads them
         rows = with_features(spec, events.rows, feature_store, reach)
-    parts = cut(spec, rows, learn=learn, test=test, frozen=frozen)
+    parts = cut(spec, rows, learn=learn, test=test, frozen=frozen, validates_from=validates_from)
     checked = check_parts(spec, parts, events.counts).model_copy(update={"guard": guard})
     facts = {
         "feature_service": spec.feature_service,
@@ -109,6 +112,7 @@ def build(
         "excluded_hashes": sorted({one.test.content_hash for one in excluded}),
         "snapshots": {s.period: s.name for s in chosen},
     } | ({"class_names": spec.event.classes} if spec.event.classes else {})
+    facts |= {"validates_from": validates_from} if validates_from else {}
     reads = {"features_from": reach, "frozen": champions, "as_of": moment, "given_labels": given}
     return publish(spec, parts, facts, {**reads, "facts": checked}, directory)
 

@@ -83,7 +83,8 @@ def parts_of(
     learned = {*dataset.train.periods, *dataset.validation.periods}
     learn = [s.period for s in chosen if s.period <= max(learned)]
     test = dataset.test.periods if spec.split.by == "time" else list(dataset.snapshots)
-    parts = cut(spec, rows, learn=learn, test=test, frozen=held_out(spec, dataset.frozen, lake))
+    frozen = held_out(spec, dataset.frozen, lake)
+    parts = cut(spec, rows, learn=learn, test=test, frozen=frozen, validates_from=dataset.validates_from)
     return (whole(rows, parts) if dataset.refit_of else parts), events.counts
 
 

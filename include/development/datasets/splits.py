@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from include.contracts.period import Period
 from include.contracts.spelling import as_text, distinct
 from include.contracts.tables import PERIOD
 from include.errors import DataError
@@ -33,7 +34,13 @@ class Frozen:
 
 
 def cut(
-    spec: UseCase, frame: pd.DataFrame, *, learn: Collection[str], test: Collection[str], frozen: Frozen
+    spec: UseCase,
+    frame: pd.DataFrame,
+    *,
+    learn: Collection[str],
+    test: Collection[str],
+    frozen: Frozen,
+    validates_from: Period | None = None,
 ) -> dict[str, pd.DataFrame]:
     """``train``, ``validation`` and ``test`` rows of ``frame`` (events with label and ``period``), in its order.
 
@@ -41,10 +48,11 @@ def cut(
     only the periods ``learn`` may learn. A row that a person was asked to label (``PERSON``) may only train: such rows
     were chosen because they are hard, and would measure another task. A row (or group) that an earlier champion was
     tested on never learns, and in a split by a rule one that it learned from never tests: such rows are left out.
+    By time, ``validates_from`` is the first period that validates, in place of ``split.validation``.
     Raises DataError when nothing is left to learn from, or a row has no group.
     """
     if spec.split.by == "time":
-        return _by_time(spec, frame, test, frozen)
+        return _by_time(spec, frame, test, frozen, validates_from)
     side, asked = sides(spec, frame), _asked(frame)
     ids = frame[spec.event.id].astype(str)
     may_learn = frame[PERIOD].isin(learn) & ~ids.isin(frozen.tested)
@@ -75,7 +83,9 @@ def sides(spec: UseCase, frame: pd.DataFrame) -> pd.Series:
     return pd.Series(np.select(below, [TEST, VALIDATION], TRAIN), index=frame.index)
 
 
-def _by_time(spec: UseCase, frame: pd.DataFrame, test: Collection[str], frozen: Frozen) -> dict[str, pd.DataFrame]:
+def _by_time(
+    spec: UseCase, frame: pd.DataFrame, test: Collection[str], frozen: Frozen, validates_from: Period | None
+) -> dict[str, pd.DataFrame]:
     """The periods ``test`` test, the ``validation`` before them that is left validates, the rest trains."""
     testing = frame[PERIOD].isin(test)
     learns = ~testing & ~frame[spec.event.id].astype(str).isin(frozen.tested)
@@ -83,7 +93,11 @@ def _by_time(spec: UseCase, frame: pd.DataFrame, test: Collection[str], frozen: 
     learning = frame[learns]
     # Counted from the last row that is left: a frozen test set just before must not swallow the whole part.
     times = learning[spec.event.time]
-    validating = times > spec.split.validation.before(times.max(), spec.calendar.timezone)
+    if validates_from is None:
+        validating = times > spec.split.validation.before(times.max(), spec.calendar.timezone)
+    else:
+        validating = learning[PERIOD] >= validates_from
+        _require_validating(spec, validating, validates_from)
     if validating.all():
         raise DataError(
             f"{spec.name}: all {len(learning)} rows to learn from are of the last {spec.split.validation} of them, "
@@ -95,6 +109,14 @@ def _by_time(spec: UseCase, frame: pd.DataFrame, test: Collection[str], frozen: 
         VALIDATION: learning[validating & ~asked[learning.index]],
         TEST: frame[testing & ~asked],
     }
+
+
+def _require_validating(spec: UseCase, validating: pd.Series, first: Period) -> None:
+    if not validating.any():
+        raise DataError(
+            f"{spec.name}: no labelled row from {first} on is left to validate on: those of a frozen test set are kept "
+            "out; publish more periods, or test on later ones"
+        )
 
 
 def _asked(frame: pd.DataFrame) -> pd.Series:

@@ -24,6 +24,13 @@ def test_a_plan_replaces_the_window_of_the_form_and_leaves_the_rest() -> None:
     assert (request.trials, request.task_runtime) == (20, "docker")
 
 
+def test_a_plan_that_recalibrates_says_so_and_one_of_before_does_not() -> None:
+    event = PLAN.model_copy(update={"recalibrate": True}).request.model_dump(mode="json", exclude_defaults=True)
+    assert TrainingRequest.of({**FORM, "recalibrate": False}, event).recalibrate
+    before = PLAN.model_dump(mode="json", exclude={"recalibrate"})
+    assert not RetrainPlan.model_validate(before).request.recalibrate
+
+
 def test_a_form_alone_is_a_request_of_a_person() -> None:
     assert TrainingRequest.of(FORM, {}) == TrainingRequest(
         trials=20, sampler="tpe", start_from="scratch", task_runtime="docker"

@@ -11,6 +11,11 @@ from include.development.card import documentation
 
 @pytest.fixture
 def small_cards(monkeypatch: pytest.MonkeyPatch) -> None:
+    shrink(monkeypatch)
+
+
+def shrink(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Until the patch ends."""
     monkeypatch.setattr(documentation, "_pictures", lambda *given: {})
     monkeypatch.setattr(explanation, "MOST", explanation.FEWEST)
     monkeypatch.setattr(explanation, "REPEATS", 2)

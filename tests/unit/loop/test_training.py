@@ -13,6 +13,7 @@ from include.development.registration import as_made
 from include.development.search.tuning import Tuning
 from include.errors import DataError, NotFoundError, TrainingError
 from include.loop import rollout, training
+from include.services import old_test_sets
 from include.services.composition import Services
 from tests.unit.development.frames import build, flight_spec
 from tests.unit.fakes.adapters import packaged, services_in
@@ -34,10 +35,10 @@ def test_one_published_month_is_not_enough_to_train_on(services: Services) -> No
 
 
 def test_the_test_set_of_what_serves_is_kept_out(services: Services) -> None:
-    assert training.frozen_test_sets(SPEC, services, APRIL) == []
+    assert old_test_sets.frozen_test_sets(SPEC, services, APRIL) == []
     model = register(services)
     rollout.promote_release(SPEC, services, packaged(services, SPEC, 1, model_hash=model.artifact_hash))
-    assert training.frozen_test_sets(SPEC, services, APRIL) == [model.dataset]
+    assert old_test_sets.frozen_test_sets(SPEC, services, APRIL) == [model.dataset]
 
 
 def test_an_order_is_found_under_its_key_and_the_same_order_has_the_same_key(services: Services) -> None:
@@ -135,4 +136,4 @@ def test_a_plan_that_would_see_no_new_row_is_refused_and_a_person_may_train_the_
 )
 def test_without_a_window_the_newest_period_with_most_labels_due_tests(now: str, newest: str) -> None:
     published = [Period("2013-03"), Period("2013-04")]
-    assert training._newest_known(FLIGHTS, published, datetime.fromisoformat(now)) == newest
+    assert old_test_sets.newest_known(FLIGHTS, published, datetime.fromisoformat(now)) == newest

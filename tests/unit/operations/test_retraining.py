@@ -345,15 +345,74 @@ def shifted(recalibrated: float, **changes: Any) -> RetrainPlan:
     return plan([*SPRING, *june], **{"spec": spec} | changes)
 
 
-def test_a_label_shift_that_a_recalibration_repairs_says_so() -> None:
-    found = shifted(0.12)
-    assert found.cause == "label shift"
+APRIL, MAY = Period("2013-04"), Period("2013-05")
+
+
+def test_a_label_shift_that_a_recalibration_repairs_is_answered_by_one() -> None:
+    found = shifted(0.12, tested=[APRIL])
+    assert (found.decision, found.cause) == ("retrain", "label shift")
     assert any(
         "calibration error of 0.010 instead of 0.080, and the brier 0.120 instead of 0.210, a loss of +0.010: a "
         "recalibration suffices" in line for line in found.evidence
     )  # fmt: skip
-    would = "a recalibration to the new shares would suffice, and no run does only that"
-    assert found.action.startswith(f"{would}: retrain")
+    assert found.action.startswith(
+        "recalibrate what serves on 2013-05 to 2013-05 (the newest before the test, which the champion does not know), "
+        "test on 2013-06; the share of the classes has moved"
+    )
+    asked = found.request
+    assert asked.recalibrate
+    assert (asked.train_from, asked.train_to, asked.test_from, asked.test_to) == (MAY, MAY, "2013-06", "2013-06")
+
+
+def test_it_is_fitted_on_the_newest_rows_and_not_on_those_of_the_share_of_before() -> None:
+    found = shifted(0.12, tested=[Period("2013-02")])
+    assert (found.train_from, found.train_to, found.test_to) == (MAY, MAY, "2013-06")
+
+
+def test_it_needs_no_rows_that_are_new_to_learn_from() -> None:
+    assert shifted(0.12, tested=[APRIL], teaches=lambda periods: False).recalibrate
+
+
+def ranking(roc_auc: float) -> RetrainPlan:
+    """A part of the loss is left, and the spec measures how the answers rank."""
+    spec = small_spec(metrics={"primary": "brier", "secondary": ["roc_auc"]})
+    errors = {"calibration_error": 0.08, "recalibrated_calibration_error": 0.01}
+    june = month("2013-06", 0.607, brier=0.21, recalibrated_brier=0.17, label_rate=0.35, **errors)
+    june = [f.model_copy(update={"value": roc_auc, "high": roc_auc + 0.01}) if f.name == "roc_auc" else f for f in june]
+    return plan([*SPRING, *june], spec=spec, tested=[APRIL])
+
+
+def test_a_loss_that_no_training_repairs_is_recalibrated_and_not_learned() -> None:
+    found = ranking(0.695)
+    assert found.recalibrate
+    assert any(
+        "a loss of +0.060, which no training repairs, as the roc_auc is 0.695; in the good periods it was 0.700: a "
+        "recalibration suffices" in line for line in found.evidence
+    )  # fmt: skip
+
+
+def test_answers_that_rank_worse_than_before_are_retrained() -> None:
+    found = ranking(0.66)
+    assert not found.recalibrate
+    assert any("a loss of +0.060: a recalibration does not suffice" in line for line in found.evidence)
+
+
+@pytest.mark.parametrize("known", [{"tested": [MAY]}, {"tested": [APRIL], "kept_out": lambda first: [MAY]}])
+def test_it_is_retrained_where_the_champion_knows_all_that_is_left(known: dict[str, Any]) -> None:
+    found = shifted(0.12, **known)
+    assert not found.recalibrate
+    assert found.action.startswith(
+        "a recalibration to the new shares would suffice, but the champion knows every month up to 2013-05, and "
+        "2013-06 tests, so none is left to calibrate on: retrain"
+    )
+
+
+def test_a_split_by_rows_and_a_spec_without_calibration_are_retrained() -> None:
+    metrics = {"primary": "brier", "secondary": []}
+    by_rows = shifted(0.12, spec=small_spec(metrics=metrics, split={"by": "stratified"}), tested=[APRIL])
+    assert by_rows.action.startswith("a recalibration to the new shares would suffice, but needs split.by: time")
+    never = shifted(0.12, spec=small_spec(metrics=metrics, trainer={"calibration": "none"}), tested=[APRIL])
+    assert (never.recalibrate, never.action[:8]) == (False, "retrain ")
 
 
 def test_a_label_shift_that_it_repairs_in_part_is_retrained() -> None:
