@@ -2,7 +2,7 @@
 
 It is fitted on the test set of a release, on the numeric features and the answer, and kept as plain numbers. Source:
 NannyML's direct loss estimation (https://nannyml.readthedocs.io, "How it works: DLE"), where the regression is a
-boosted one; a single tree is small enough to lie in a release, and can be read.
+boosted one; a single tree is small enough for a release, and can be read.
 """
 
 from collections.abc import Iterable, Mapping, Sequence

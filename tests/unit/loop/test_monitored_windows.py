@@ -90,6 +90,8 @@ def test_each_day_is_measured_with_the_days_before_it(lived: World) -> None:
     assert lived.counts("rows") == [ROWS, 2 * ROWS, *[3 * ROWS] * 6]
     assert lived.figure(DAYS[-1], "roc_auc").n == 3 * ROWS, "n is that of all days of the window"
     assert lived.figure(DAYS[-1], "breached_windows").n == 3, "windows that follow one another: days 8, 5 and 2"
+    assert lived.figure(DAYS[-1], "estimated_roc_auc").n == 3 * ROWS
+    assert lived.figure(DAYS[-1], "estimate_trusted").n == 2, "labelled windows before it: days 5 and 2"
 
 
 def test_losses_of_each_day_are_kept_by_window_and_read_by_later_ones(lived: World) -> None:

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import numpy as np
 import pytest
 
 from include.contracts.operations import Figure
@@ -77,6 +78,15 @@ def test_an_estimate_that_is_no_better_or_better_by_chance_is_not_trusted() -> N
     assert lucky.error < lucky.last_known_error
     assert not lucky.trusted
     assert "which chance explains in" in lucky.note
+
+
+def test_an_estimate_that_knows_nothing_is_trusted_as_seldom_as_stated() -> None:
+    """Estimates that scatter as months do are as good as the last month."""
+    random, trusted = np.random.default_rng(0), 0
+    for _ in range(200):
+        estimates, measured = random.normal(TESTED, 0.02, (2, 8))
+        trusted += trust(months(*zip(estimates, measured, strict=True), wide=0.2)).trusted
+    assert 0.04 < trusted / 200 < 0.16, "10 %, and three standard errors"
 
 
 def test_one_window_that_was_far_off_takes_the_trust_of_many_small_gains() -> None:
