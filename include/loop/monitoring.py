@@ -20,6 +20,8 @@ from include.data import versioning
 from include.deployment import release, scoring
 from include.families.class_names import maps
 from include.families.serving import logged_in_order
+from include.loop import reference_windows
+from include.loop.reference_windows import References, of_release
 from include.operations import monitoring, served, trust, windows
 from include.operations.scope import Scope
 from include.operations.window import Answering
@@ -139,10 +141,11 @@ def _measure_window(spec: UseCase, services: Services, truth: Truth, end: Period
     looked_back = windows.ends(spec, end, max(trust.LOOKED_BACK, spec.monitoring.windows.of) + 1)
     history = services.records.figures(spec, name=trust.asked_of_history(spec), subject="", periods=looked_back)
     rollouts = services.records.rollout_events(spec)
-    by_slice = list[SliceFigure]()
+    by_slice, compared_with = list[SliceFigure](), reference_windows.references(spec, services, truth, end)
     measured = partial(
-        _measure, spec, services, predictions, events, offline, end, history, rollouts, (as_of, truth.until), by_slice
-    )
+        _measure, spec, services, predictions, events, offline, end, history, rollouts, (as_of, truth.until), by_slice,
+        compared_with, reference_windows.labelled(spec, truth, end),
+    )  # fmt: skip
     names = sorted({*predictions["release"]}) if len(predictions) else []
     past, losses = _past_losses(spec, services, end), list[BlockLoss]()
     figures = [figure for name in names for figure in measured(name, past, losses.extend)]
@@ -225,12 +228,14 @@ def _measure(
     rollouts: list[RolloutEvent],
     known: tuple[datetime, datetime | None],
     by_slice: list[SliceFigure],
+    compared_with: References,
+    labelled: pd.DataFrame | None,
     name: str,
     past: Sequence[BlockLoss],
     keep: Callable[[Sequence[BlockLoss]], None],
 ) -> list[Figure]:
     directory = Path(services.adapters.releases.get(spec.name, name).path)
-    names = release.class_names(directory)
+    names, (before, season) = release.class_names(directory), compared_with
     answered = predictions[predictions["release"] == name].reset_index(drop=True)
     predictions = logged_in_order(spec, answered, name, names)
     rescored = {
@@ -243,6 +248,7 @@ def _measure(
         period=period, rescored=rescored, history=history, offline=offline, as_of=known[0], published=known[1],
         stated=_stated(spec, services, name, rescored),
         keep_slices=by_slice.extend, past=past, keep=keep, model=_answering(directory, baseline),
+        compared_with=(of_release(spec, before, name, names), of_release(spec, season, name, names)), labelled=labelled,
     )  # fmt: skip
 
 

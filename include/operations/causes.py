@@ -142,6 +142,7 @@ def _suspects(spec: UseCase, history: History, good: list[Period]) -> tuple[list
     if cleared:
         why = "good periods were beyond the limit too, or at least half as far off"
         sentences.append(f"drift of {', '.join(sorted(cleared))} does not explain the loss: {why}")
+    sentences += _seasons(history, limit, suspects)
     if suspects and not good:
         sentences.append("this release has no good period to compare with, so the cause is likely but not proved")
     return suspects, sentences
@@ -157,6 +158,18 @@ def _off(history: History) -> list[str]:
         return []
     slope = f"at a calibration slope of {told[1]} (1 is right)"
     return [f"the log-odds of the answers are off by {told[0]} (0 is right), {slope}"]
+
+
+def _seasons(history: History, limit: float, suspects: Sequence[str]) -> list[str]:
+    """Which suspects are as they were in the same season last year, and which not; nothing where that is not known."""
+    known = {name: history.by_key.get((history.period, "psi_last_season", name)) for name in suspects}
+    judged = {name: figure for name, figure in known.items() if figure and figure.state == "judged"}
+    usual = [f"{n} (PSI {f.value:.2f})" for n, f in judged.items() if not f.beyond(limit)]
+    unusual = [f"{n} (PSI {f.value:.2f})" for n, f in judged.items() if f.beyond(limit)]
+    return [
+        *([f"the usual season: {', '.join(usual)} did not drift against the same season last year"] if usual else []),
+        *([f"not the season: {', '.join(unusual)} drifted against the same season last year too"] if unusual else []),
+    ]
 
 
 def _label_shift(history: History, good: list[Period]) -> str | None:

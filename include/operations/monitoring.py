@@ -1,6 +1,7 @@
 """Figures of one release in one window: volume, drift and quality."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -21,14 +22,16 @@ from include.operations import (
     drift_figures,
     estimated,
     maturity,
+    maturity_curve,
     performance,
+    references,
     skew,
     slices,
     spread_check,
     windows,
 )
 from include.operations.scope import Scope
-from include.operations.window import Answering, Window, forget
+from include.operations.window import Answering, Reference, Window, forget
 from include.specification.usecase import UseCase
 
 POSITION = "position:"  # of a row in the log; no column of a use case has a colon in its name
@@ -53,6 +56,8 @@ def measure(
     past: Sequence[BlockLoss] = (),
     keep: Callable[[Sequence[BlockLoss]], None] = forget,
     model: Answering | None = None,
+    compared_with: tuple[Reference | None, Reference | None] = (None, None),
+    labelled: pd.DataFrame | None = None,
 ) -> list[Figure]:
     """All figures of ``release`` in the window that ends with ``period``.
 
@@ -75,6 +80,9 @@ def measure(
     past : losses by block that earlier windows kept, oldest first, for ``concept_drift``
     keep : takes those of this window
     model : that of the release, for ``attribution_drift``
+    compared_with : what was asked in the window before, and in the one that ended a year earlier
+    labelled : events of the last windows with their times, labels and times of labels, for ``label_maturity``
+
     stated : the gain by part that the verdict stated over other releases, for ``gain_outside_spread``
 
     Raises DataError when columns are missing, a label is no class, the baseline belongs to another use case, or
@@ -103,6 +111,10 @@ def measure(
         scope, baseline, asked, known, others, offline, history, len(due) / len(rows), seed, stated or {}, past=past,
         keep=keep, model=model,
     )  # fmt: skip
+    window = replace(window, before=compared_with[0], last_season=compared_with[1])
+    if labelled is not None and (curve := maturity_curve.curve(spec, labelled, moment)):
+        window = replace(window, usually_known=maturity_curve.usually_known(spec, curve, rows, moment))
+        figures += maturity_curve.figures(scope, curve)
     window = drift_figures.with_drifts(window)
     figures += [figure for measured in MEASURES for figure in measured(window)]
     if keep_slices is not None:
@@ -189,6 +201,7 @@ def _volume(scope: Scope, logged: pd.DataFrame, rows: pd.DataFrame) -> list[Figu
 MEASURES: tuple[Callable[[Window], list[Figure]], ...] = (
     drift_figures.inputs,
     drift_figures.answers,
+    references.figures,
     skew.figures,
     performance.quality,
     calibration_figures.figures,

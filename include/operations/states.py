@@ -22,7 +22,9 @@ def of_labels(window: Window, figures: Iterable[Figure]) -> list[Figure]:
     """Figures that are measured on labels, as provisional while some labels of the window are not due."""
     if window.labels_due >= 1:
         return [*figures]
-    why = f"{floor(100 * window.labels_due)} % of labels due"
+    why, usual = f"{floor(100 * window.labels_due)} % of labels due", window.usually_known
+    if usual is not None:
+        why += f", by now {floor(100 * usual)} % of such labels were usually known"
     return [_noted(f, why).model_copy(update={"state": _provisional(f)}) for f in figures]
 
 

@@ -53,6 +53,18 @@ class Answering(NamedTuple):
 
 
 @dataclass(frozen=True)
+class Reference:
+    """Rows with feature columns that a window is compared with, and where they come from, in words.
+
+    ``answered`` are those that the release of the window answered; None where nobody knows.
+    """
+
+    rows: pd.DataFrame
+    source: str
+    answered: pd.DataFrame | None = None
+
+
+@dataclass(frozen=True)
 class Window:
     """Answers of a release in a window.
 
@@ -63,6 +75,8 @@ class Window:
     the test set, as the verdict said. ``drifts`` is how far they are from the baseline, and ``level`` the
     level at which that is judged: of all that is asked about the window together. ``past`` are
     the losses of earlier windows by block, ``keep`` takes those of this one; ``model`` is that of the release.
+    ``before`` is what was asked in the window before, ``last_season`` in the one that ended a year earlier.
+    ``usually_known`` is the share of the labels that is usually known by now.
     """
 
     scope: Scope
@@ -80,6 +94,9 @@ class Window:
     past: Sequence[BlockLoss] = ()
     keep: Callable[[Sequence[BlockLoss]], None] = forget
     model: Answering | None = None
+    before: Reference | None = None
+    last_season: Reference | None = None
+    usually_known: float | None = None
 
     @property
     def spec(self) -> UseCase:

@@ -14,7 +14,7 @@ from include.contracts.operations import Figure
 from include.contracts.period import Period, filed
 from include.deployment import release
 from include.loop import monitoring
-from include.records.registry import BLOCK_LOSSES, FIGURES, PREDICTIONS
+from include.records.registry import BLOCK_LOSSES, FIGURES, PREDICTIONS, SLICE_FIGURES
 from include.specification.usecase import UseCase
 from tests.unit.evaluation.evaluation_specs import small_spec
 from tests.unit.fakes.adapters import services_in
@@ -118,6 +118,10 @@ def test_windows_are_measured_again_when_labels_of_their_answers_come(tmp_path: 
     assert world.counts("unmatched") == [0] * len(DAYS), "what is told by a later day is not missing"
     assert world.figure(DAYS[-1], "not_due").value == behind * 10
     settled = len(DAYS) - ceil(behind / 24)
+    assert states(world, DAYS[settled - 1]) == ({"judged"}, {"judged"}), "no more provisional"
+    whole, slices = states(world, DAYS[settled])
+    assert whole == {"provisional"}
+    assert slices <= {"provisional"}, "or of too few rows"
     assert world.counts("not_due")[:settled] == [0] * settled
     before = behind * 10  # asked about before the first day
     assert (
@@ -162,6 +166,26 @@ def test_a_window_that_is_measured_again_is_counted_again_by_those_after_it(tmp_
     assert world.figure(DAYS[4], "breached").value == 0
     assert world.figure(DAYS[7], "breached_windows").value == 0
     assert [f for f in figures_of(world, DAYS[7]) if f.name != "breached_windows"] == others
+
+
+def test_windows_are_compared_with_the_one_before_and_measured_by_slice(lived: World) -> None:
+    newest = {(f.name, f.subject): f for f in figures_of(lived, DAYS[-1])}
+    before = newest["psi_window_before", "x"]
+    assert before.note == f"{DAYS[2]}..{DAYS[4]} (3 days) by the prediction log"
+    assert ("prediction_psi_window_before", "") in newest
+    assert ("psi_last_season", "x") not in newest, "there was no year before"
+    assert ("psi_window_before", "x") not in {(f.name, f.subject) for f in figures_of(lived, FIRST)}
+    slices = SLICE_FIGURES.read(lived.spec.name, lived.services.adapters.lake, periods=[DAYS[-1]], name="rows")
+    assert {f.slice_value for f in slices} == {"JFK", "LGA"}
+    assert sum(f.value for f in slices) == 3 * ROWS
+
+
+def states(world: World, day: Period) -> tuple[set[str], set[str]]:
+    """Of the primary metric of the window, and of its slices."""
+    lake, primary = world.services.adapters.lake, world.spec.metrics.primary
+    tables = (FIGURES, SLICE_FIGURES)
+    whole, slices = ({f.state for f in t.read(world.spec.name, lake, periods=[day], name=primary)} for t in tables)
+    return whole, slices
 
 
 def figures_of(world: World, day: Period) -> list[Figure]:
