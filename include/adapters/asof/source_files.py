@@ -1,11 +1,9 @@
 """The Parquet files of a feature view at its pinned versions, as an SQL relation."""
 
-import re
 from collections import Counter
-from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -17,10 +15,11 @@ from feast.infra.offline_stores.file_source import FileSource
 from feast.repo_config import RepoConfig
 
 from include.adapters.asof.keys import typed_key
+from include.adapters.asof.pins import pins
 from include.contracts.period import Period
-from include.contracts.tables import FileRows, ManifestIndex, SnapshotRef, TableRef
-from include.errors import DamagedStateError, DataError, NotFoundError
-from include.formats import delta_log, lake_files, state_file
+from include.contracts.tables import FileRows, TableRef
+from include.errors import DataError, NotFoundError
+from include.formats import delta_log, lake_files
 from include.formats.content import lake_rows, quoted
 from include.formats.delta_place import Place
 from include.formats.exact_frames import is_number
@@ -113,61 +112,19 @@ def source_files(source: DataSource, config: RepoConfig) -> list[FileRows]:
     lake = config.offline_store.lake
     if not lake or path.parent.parent != Path(lake):
         return [FileRows(file) for file in sorted(_delta_files(path))] if delta_log.exists(path) else []
-    pins = _pins(path.parent.name, path.name, config.offline_store)
-    return _proved_rows(path, pins) if pins else []
+    wanted = pins(path.parent.name, path.name, config.offline_store)
+    return _proved_rows(path, wanted) if wanted else []
 
 
-def _pins(usecase: str, view: str, store: Any) -> dict[Period, TableRef]:
-    """Period → what is pinned of a view: as given, or as the current manifests say."""
-    if store.pins is not None:
-        return {Period(key): ref for key, ref in store.pins.get(f"{usecase}/{view}", {}).items()}
-    room = Path(store.snapshots, usecase)
-    indexed = _indexed(room / "index")
-    manifests = [file for file in state_file.below(room, "*.json") if _is_period(file.stem)]
-    snapshots = [indexed.get((file.name, _stamp(file))) or _manifest(file) for file in manifests]
-    return {snapshot.period: snapshot.tables[view] for snapshot in snapshots if view in snapshot.tables}
-
-
-def _indexed(index: Path) -> dict[tuple[str, str], SnapshotRef]:
-    """What the index says of manifests: file name and stamp → snapshot; nothing where it is damaged."""
-    found: dict[tuple[str, str], SnapshotRef] = {}
-    for month in state_file.below(index, "*.json"):
-        with suppress(DamagedStateError, FileNotFoundError):
-            entries = ManifestIndex.read_back(state_file.read(month), month).entries
-            found |= {(name, stamp): _snapshot(text) for name, (stamp, text) in entries.items() if "/" not in name}
-    return found
-
-
-@lru_cache(maxsize=32_768)
-def _snapshot(text: str) -> SnapshotRef:
-    return SnapshotRef.model_validate_json(text)
-
-
-def _manifest(file: Path) -> SnapshotRef:
-    return SnapshotRef.read_back(state_file.read(file), file)
-
-
-def _stamp(file: Path) -> str:
-    """'' for a file of which only the good copy is left."""
-    try:
-        return state_file.stamp(file.stat())
-    except FileNotFoundError:
-        return ""
-
-
-def _is_period(name: str) -> bool:
-    return re.fullmatch(Period.PATTERN, name) is not None
-
-
-def _proved_rows(table: Path, pins: dict[Period, TableRef]) -> list[FileRows]:
+def _proved_rows(table: Path, wanted: dict[Period, TableRef]) -> list[FileRows]:
     """The rows that are pinned, of files that are proved."""
-    found = lake_files.pinned(pins, table, _version(table, None), lambda version: _version(table, version))
+    found = lake_files.pinned(wanted, table, _version(table, None), lambda version: _version(table, version))
     stored = lake_files.together(one for rows in found.values() for one in rows)
     for one in stored:
         _changed_at(one.file)
         prove(one.file)
     for period, rows in found.items():
-        prove_content(rows, pins[period], period, f"{'.'.join(table.parts[-2:])} period {period}")
+        prove_content(rows, wanted[period], period, f"{'.'.join(table.parts[-2:])} period {period}")
     return stored
 
 

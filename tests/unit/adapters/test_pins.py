@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from include.adapters.asof.pins import pins as pinned
 from include.adapters.file_locks import FileLocks
 from include.adapters.file_state import FileState
 from include.contracts.period import Period
@@ -42,9 +43,7 @@ def manifests(tmp_path: Path) -> Snapshots:
 
 def pins(home: Path) -> dict[Period, TableRef]:
     store: Any = SimpleNamespace(pins=None, snapshots=str(home / "snapshots"))
-    from include.adapters.asof import source_files  # Feast, which every worker would load to collect this file
-
-    return source_files._pins("cats", "weather", store)
+    return pinned("cats", "weather", store)
 
 
 def test_no_manifest_that_the_index_holds_is_opened(

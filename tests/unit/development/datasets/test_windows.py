@@ -34,6 +34,7 @@ def day(key: str, rows: int = 200) -> pd.DataFrame:
 
 
 TABLES = {key: day(key) for key in DAYS}
+LAKE = frames.MemoryLake(TABLES)  # of all tests: it keeps what the input guard says of each day
 
 
 def daily(test: str = "4 days", window: str = "all") -> UseCase:
@@ -49,7 +50,7 @@ def daily(test: str = "4 days", window: str = "all") -> UseCase:
 
 def build(directory: Path, test_to: str, spec: UseCase | None = None, **changes: Any) -> DatasetRef:
     published = {key: rows for key, rows in TABLES.items() if key <= test_to}
-    return frames.build(directory, published, spec or daily(), test_to=Period(test_to), **changes)
+    return frames.build(directory, published, spec or daily(), test_to=Period(test_to), lake=LAKE, **changes)
 
 
 def spans(dataset: DatasetRef) -> list[tuple[str, str]]:
