@@ -55,7 +55,8 @@ def decide(
     period : the newest period that is monitored
     serving : the release that the rollout state names now; None before the first
     released : retrain plan → the release that it brought into service; others spent neither cooldown nor budget
-    forced : who asks for a retrain without an alert; cooldown and budget do not bind a person
+    forced : who asks for a retrain without an alert; cooldown and budget do not bind a person, who gets a retrain also
+        where a recalibration would do
     due : why a retrain is due without an alert, by ``retrain.every``; cooldown and budget bind it
     tested : the periods of the test set that the serving release was released with
     teaches : whether periods may have rows that the serving release has not learned from
@@ -78,7 +79,7 @@ def decide(
     if not forced and (held := _held_back(spec, decisions_history, released, history, window)):
         return plan.of("keep", cause, held)
     instead = ""
-    if _repaired(spec, cause, history.until(test)):
+    if not forced and _repaired(spec, cause, history.until(test)):
         known = [*tested, *kept_out(window.test_from or test)]
         if rows := training_window.to_calibrate(spec, window, known):
             return plan.recalibrate(cause, rows)

@@ -364,6 +364,12 @@ def test_a_label_shift_that_a_recalibration_repairs_is_answered_by_one() -> None
     assert (asked.train_from, asked.train_to, asked.test_from, asked.test_to) == (MAY, MAY, "2013-06", "2013-06")
 
 
+def test_who_forces_a_retrain_gets_one() -> None:
+    found = shifted(0.12, tested=[APRIL], forced="ann")
+    assert (found.decision, found.recalibrate) == ("retrain", False)
+    assert found.action.startswith("retrain ")
+
+
 def test_it_is_fitted_on_the_newest_rows_and_not_on_those_of_the_share_of_before() -> None:
     found = shifted(0.12, tested=[Period("2013-02")])
     assert (found.train_from, found.train_to, found.test_to) == (MAY, MAY, "2013-06")
