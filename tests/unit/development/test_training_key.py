@@ -50,6 +50,7 @@ BESIDE = {
     "specification.names": "which names are refused",
     "specification.packaging": "what comes after a training",
     "specification.running": "what comes after a training",
+    "specification.slicing": "by what monitoring slices",
     "specification.schedule": "when runs start",
     "specification.search": "what may be tried, whose values are in the key",
     "specification.text": "reads the yaml, whose values are in the key",
