@@ -20,15 +20,14 @@ from include.data import versioning
 from include.deployment import release, scoring
 from include.families.class_names import maps
 from include.families.serving import logged_in_order
-from include.loop import reference_windows
-from include.loop.reference_windows import References, of_release
 from include.operations import monitoring, served, trust, windows
 from include.operations.scope import Scope
 from include.operations.window import Answering
 from include.records.registry import BLOCK_LOSSES, FIGURES, LOST_ANSWERS, PREDICTIONS, SLICE_FIGURES
-from include.services import verdicts
+from include.services import reference_windows, verdicts
 from include.services.composition import Services
 from include.services.records import LOOKED_BACK
+from include.services.reference_windows import References, of_release
 from include.services.truth import Truth, between
 from include.specification.usecase import UseCase
 

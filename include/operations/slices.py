@@ -1,9 +1,9 @@
 """Figures of one release in a window by slice: rows, quality with intervals, drift; and which slices are worse.
 
 A slice is one value of one column of ``monitoring.slices``, by the release's baseline: the fifty most common values of
-its test set, ``other`` ones, ``unseen`` ones, ``missing``; of a number the bins of the baseline. What has too few rows
-is said, not measured: so many as ``comparison.slices.min_rows``, in enough blocks, and of each class enough where the
-metric needs all.
+its test set, ``other`` ones, ``unseen`` ones, ``missing``; of a number the bins of the baseline. A slice
+is measured from ``comparison.slices.min_rows`` rows on, in enough blocks, with enough rows of each class where the
+metric needs all; of a smaller one it is said what it lacks.
 """
 
 from collections.abc import Iterator, Mapping, Sequence

@@ -9,8 +9,7 @@ from dataclasses import replace
 
 import pandas as pd
 
-from include.contracts.calendar import Every
-from include.contracts.period import Period, counted
+from include.contracts.period import Every, Period, counted
 from include.contracts.tables import PERIOD
 from include.development.datasets.building import request_features
 from include.families.serving import logged_in_order

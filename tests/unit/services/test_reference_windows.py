@@ -8,9 +8,9 @@ import pyarrow as pa
 import pytest
 
 from include.contracts.period import Every, Period, filed
-from include.loop.reference_windows import YEAR, references
 from include.records.registry import PREDICTIONS
 from include.services.composition import Services
+from include.services.reference_windows import YEAR, references
 from include.specification.usecase import UseCase
 from tests.unit.evaluation.evaluation_specs import small_spec
 from tests.unit.fakes.adapters import services_in
