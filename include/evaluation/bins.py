@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from itertools import pairwise
 from typing import Any
 
-from include.evaluation.histograms import COMMON
+from include.evaluation.histograms import common_names
 
 OTHER, UNSEEN, MISSING, NO_NUMBER = "other", "unseen", "missing", "no number"
 DIGITS = (6, 9, 17)
@@ -19,14 +19,8 @@ def names(described: Mapping[str, Any]) -> list[str]:
     """The bins (k,) in the order of their codes; the two outer ones of numbers are one, and have one name."""
     if described["kind"] == "numeric":
         return [UNSEEN, *_ranges(described["edges"]), UNSEEN, NO_NUMBER, MISSING]
-    own = [f'"{name}"' if name in (OTHER, UNSEEN, MISSING) else name for name in _common(described["counts"])]
+    own = [f'"{name}"' if name in (OTHER, UNSEEN, MISSING) else name for name in common_names(described)]
     return [*own, OTHER, UNSEEN, MISSING]
-
-
-def _common(counts: Mapping[str, int]) -> list[str]:
-    """The most common first; one that came once is common by luck."""
-    repeated = [name for name, rows in counts.items() if rows != 1]
-    return sorted(repeated, key=lambda name: (-counts[name], name))[:COMMON]
 
 
 def _ranges(edges: list[float]) -> list[str]:

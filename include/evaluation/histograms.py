@@ -2,8 +2,9 @@
 
 A *described* distribution is JSON: ``{"kind": "numeric", "edges", "counts", "infinite", "unreadable", "missing"}``,
 with the range ``low`` and ``high`` where there is a finite number, or ``{"kind": "categorical" | "text", "counts":
-{value: rows}, "missing"}``; of a text the values are words, and it has its number of ``rows``. What the
-description never had has bins of its own: numbers below its lowest and above its highest value, values that are no
+{value: rows}, "missing"}``; of a text the values are words, and it has its number of ``rows``. With more than ``KEPT``
+different values only those that came ``least`` times or more are named, and ``rest`` are the rows of the others. What
+the description never had has bins of its own: numbers below its lowest and above its highest value, values that are no
 number, categories and words that it never saw, and missing values. Nothing depends on the order of the rows.
 """
 
@@ -18,6 +19,7 @@ from include.contracts.spelling import as_known, as_text
 
 BINS = 10
 COMMON = 50  # categories, or words of a text, with a bin of their own
+KEPT = 10_000  # different ones that a description names; of free names there may be millions
 
 
 class Paired(NamedTuple):
@@ -77,8 +79,15 @@ def middle(described: Mapping[str, Any]) -> tuple[float, float]:
 def categorical(values: pd.Series, known: Iterable[str] = ()) -> dict[str, Any]:
     """Describe categories (n,); those ``known`` beforehand are not new even if no row has them."""
     texts = as_known(values, known)
-    counts = dict.fromkeys(known, 0) | {str(k): int(v) for k, v in texts.value_counts().items()}
-    return {"kind": "categorical", "counts": counts, "missing": int(texts.isna().sum())}
+    counted, missing = texts.value_counts(), int(texts.isna().sum())
+    described = {"kind": "categorical", "missing": missing}
+    if len(counted) <= KEPT:
+        return described | {"counts": dict.fromkeys(known, 0) | {str(k): int(v) for k, v in counted.items()}}
+    least = int(counted.iloc[KEPT]) + 1
+    kept = counted[counted >= least]
+    rest = int(counted.sum() - kept.sum())
+    counts = dict.fromkeys(known, 0) | {str(k): int(v) for k, v in kept.items()}
+    return described | {"counts": counts, "least": least, "rest": rest}
 
 
 def text(values: pd.Series) -> dict[str, Any]:
@@ -135,6 +144,8 @@ def paired_counts(described: Mapping[str, Any], now: pd.Series, missing: int, ro
 
     Words of a text come together, so that only texts are independent of each other.
     """
+    if "rest" in described:
+        return _paired_kept(described, now, missing, rows)
     if described["kind"] != "text":
         return _paired_values(described["counts"], now, (described["missing"], missing))
     before = described["counts"]
@@ -144,6 +155,20 @@ def paired_counts(described: Mapping[str, Any], now: pd.Series, missing: int, ro
     return _paired_values(before, now, (described["missing"], missing))._replace(
         rows_before=described["rows"], rows_now=rows
     )
+
+
+def _paired_kept(described: Mapping[str, Any], now: pd.Series, missing: int, rows: int) -> Paired:
+    """Where only the names above ``KEPT`` are known: the others count as never seen, on both sides."""
+    width, kept = width_of(described), described["counts"]
+    places = _bins_of_names(described, pd.Series([*kept], dtype=object), itself=True)
+    before = np.bincount(places, weights=[*kept.values()], minlength=width).astype(np.int64)
+    before[-2:] += [described["rest"], described["missing"]]
+    after = np.bincount(
+        _bins_of_names(described, now.index.to_series(), itself=False), weights=now.to_numpy(), minlength=width
+    ).astype(np.int64)
+    after[-1] += missing
+    was = described["rows"] if described["kind"] == "text" else int(before.sum())
+    return Paired(before, after, was, rows if described["kind"] == "text" else int(after.sum()))
 
 
 def _paired_numbers(described: Mapping[str, Any], values: pd.Series) -> Paired:
@@ -192,14 +217,23 @@ def bins_of(described: Mapping[str, Any], values: pd.Series, itself: bool = Fals
 
 def _bins_of_names(described: Mapping[str, Any], names: pd.Series, itself: bool) -> np.ndarray:
     """The most common, all others, those never seen (of the described ones: seen once), missing."""
-    counts = described["counts"]
-    common = sorted((name for name, n in counts.items() if n != 1), key=lambda name: (-counts[name], name))[:COMMON]
+    common, rare = common_names(described), described.get("least", 1)
     others, fresh = len(common), len(common) + 1
-    bins = {name: fresh if itself and n == 1 else others for name, n in counts.items()}
+    bins = {name: fresh if itself and n == rare else others for name, n in described["counts"].items()}
     bins |= {name: place for place, name in enumerate(common)}
     found = names.map(bins).fillna(fresh).to_numpy(dtype=np.int64, copy=True)
     found[names.isna().to_numpy()] = fresh + 1
     return found
+
+
+def common_names(described: Mapping[str, Any]) -> list[str]:
+    """Those with a bin of their own, the most common first.
+
+    One that came once is common by luck; where the names above ``KEPT`` are left out, so is one that came as rarely as
+    the rarest that is named: by one row less it would be left out.
+    """
+    counts, rare = described["counts"], described.get("least", 1)
+    return sorted((name for name, n in counts.items() if n != rare), key=lambda name: (-counts[name], name))[:COMMON]
 
 
 def width_of(described: Mapping[str, Any]) -> int:
@@ -207,7 +241,7 @@ def width_of(described: Mapping[str, Any]) -> int:
     counts = described["counts"]
     if described["kind"] == "numeric":
         return len(counts) + 4
-    return min(COMMON, sum(n != 1 for n in counts.values())) + 3
+    return min(COMMON, sum(n != described.get("least", 1) for n in counts.values())) + 3
 
 
 def _apart(bound: float, direction: float) -> float:

@@ -88,13 +88,13 @@ def _column(described: Mapping[str, Any], values: pd.Series, before: int) -> dic
     if known.empty or described["kind"] == "text":
         return found
     counts = _counts(described)
-    top, usual = float(known.value_counts().iloc[0] / len(known)), counts.max(initial=0) / max(counts.sum(), 1)
+    top, usual = float(known.value_counts().iloc[0] / len(known)), counts.max(initial=0) / _rows(described, counts)
     if len(known) >= FEWEST_ROWS:
         found["stuck"] = _increase(top, usual, len(known), before)
         found["constant"] = (float(top == 1 and 0 < usual < VARIED), 0.0)
     if described["kind"] == "categorical":
         known = as_known(known, described["counts"])
-        rare = float((counts == 1).sum() / max(counts.sum(), 1))  # Good and Turing: what the next row brings anew
+        rare = _new_ones(described, counts)
         new = float((~known.isin([*described["counts"]])).mean())
         found["unseen"] = _increase(new, rare, len(known), before)
     elif described.get("high", 0.0) > described.get("low", 0.0):
@@ -105,6 +105,19 @@ def _column(described: Mapping[str, Any], values: pd.Series, before: int) -> dic
 def _counts(described: Mapping[str, Any]) -> np.ndarray:
     counts = described["counts"]
     return np.array([*counts.values()] if isinstance(counts, Mapping) else counts, dtype=float)
+
+
+def _rows(described: Mapping[str, Any], counts: np.ndarray) -> float:
+    return float(max(counts.sum() + described.get("rest", 0), 1))
+
+
+def _new_ones(described: Mapping[str, Any], counts: np.ndarray) -> float:
+    """The share of rows whose category is expected to be new, or not to be named (Good and Turing).
+
+    Those that would be new, or not named, if they themselves were not there.
+    """
+    least = described.get("least", 1)
+    return float((counts[counts == least].sum() + described.get("rest", 0)) / _rows(described, counts))
 
 
 def _increase(now: float, was: float, n: int, before: int) -> tuple[float, float]:
