@@ -53,7 +53,8 @@ def test_days_that_are_good_or_bad_as_a_whole_make_intervals_wider() -> None:
         few, many = mixed[name, ""], alike[name, ""]
         assert few.effective_n is not None
         assert many.effective_n is not None
-        assert few.effective_n < 600 and many.effective_n > 1200, name
+        assert few.effective_n < 600, name
+        assert many.effective_n > 1200, name
     assert mixed["calibration_error", ""].floor > 1.5 * alike["calibration_error", ""].floor  # type: ignore[operator]
 
 
