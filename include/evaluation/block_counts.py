@@ -62,10 +62,13 @@ class Drawn:
 
     def samples(self, described: Mapping[str, Any], values: pd.Series) -> tuple[Sample, Sample]:
         """The described rows and ``values`` (n,), by block."""
+        return self.sides(described, by_block(described, values, self.blocks))
+
+    def sides(self, described: Mapping[str, Any], counts: np.ndarray) -> tuple[Sample, Sample]:
+        """The described rows, and those of the window by ``counts`` (g, k)."""
         was = [row.split(" ") for row in described["by_block"].split(";")]
         before = Sample(self.kept["unit"], self.kept["count"], self.kept["days"], np.array(was, dtype=np.int64))
-        now = by_block(described, values, self.blocks)
-        return before, Sample(self.blocks.unit, self.blocks.count, self.days, now)
+        return before, Sample(self.blocks.unit, self.blocks.count, self.days, counts)
 
 
 def by_block(described: Mapping[str, Any], values: pd.Series, blocks: Blocks, itself: bool = False) -> np.ndarray:

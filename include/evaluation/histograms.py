@@ -248,7 +248,7 @@ def _apart(bound: float, direction: float) -> float:
     """The next number that a model can tell from ``bound``: it reads float32."""
     with np.errstate(over="ignore"):
         near, end = np.float32(bound), np.float32(direction)
-    return float(np.nextafter(np.nextafter(near, end), end))
+        return float(np.nextafter(np.nextafter(near, end), end))
 
 
 def _paired_values(before: Mapping[str, int], now: pd.Series, missing: tuple[int, int]) -> Paired:

@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 
@@ -21,10 +22,12 @@ from include.deployment import release, scoring
 from include.families.class_names import maps
 from include.families.serving import logged_in_order
 from include.operations import monitoring, served, trust, windows
+from include.operations.large_windows import InFiles
 from include.operations.scope import Scope
 from include.operations.window import Answering
 from include.records.registry import BLOCK_LOSSES, FIGURES, LOST_ANSWERS, PREDICTIONS, SLICE_FIGURES
 from include.services import reference_windows, verdicts
+from include.services.answers_in_files import MANY, AnswersInFiles, drawn
 from include.services.composition import Services
 from include.services.records import LOOKED_BACK
 from include.services.reference_windows import References, of_release
@@ -132,18 +135,19 @@ def _moved(spec: UseCase, services: Services, truth: Truth, periods: Sequence[Pe
 
 def _measure_window(spec: UseCase, services: Services, truth: Truth, end: Period) -> list[Figure]:
     periods, as_of = windows.pooled(spec, end), datetime.now(UTC)
-    predictions, lost = services.predictions.belonging(spec, periods, truth), _lost(spec, services, truth, periods)
+    files, lost = services.predictions.in_files(spec, periods, truth), _lost(spec, services, truth, periods)
+    predictions = files.rows if files else services.predictions.belonging(spec, periods, truth)
     if predictions.empty and not lost:
         return []
     events = truth.of(predictions, as_of).drop(columns=PERIOD)
-    offline = _offline(spec, services, events) if spec.views and len(events) else None
+    offline = _offline(spec, services, _few(spec, events)) if spec.views and len(events) else None
     looked_back = windows.ends(spec, end, max(trust.LOOKED_BACK, spec.monitoring.windows.of) + 1)
     history = services.records.figures(spec, name=trust.asked_of_history(spec), subject="", periods=looked_back)
     rollouts = services.records.rollout_events(spec)
     by_slice, compared_with = list[SliceFigure](), reference_windows.references(spec, services, truth, end)
     measured = partial(
-        _measure, spec, services, predictions, events, offline, end, history, rollouts, (as_of, truth.until), by_slice,
-        compared_with, reference_windows.labelled(spec, truth, end),
+        _measure, spec, services, files or predictions, events, offline, end, history, rollouts, (as_of, truth.until),
+        by_slice, compared_with, reference_windows.labelled(spec, truth, end),
     )  # fmt: skip
     names = sorted({*predictions["release"]}) if len(predictions) else []
     past, losses = _past_losses(spec, services, end), list[BlockLoss]()
@@ -219,7 +223,7 @@ def _stated(spec: UseCase, services: Services, name: str, rescored: Collection[s
 def _measure(
     spec: UseCase,
     services: Services,
-    predictions: pd.DataFrame,
+    predictions: pd.DataFrame | AnswersInFiles,
     events: pd.DataFrame,
     offline: pd.DataFrame | None,
     period: Period,
@@ -235,18 +239,19 @@ def _measure(
 ) -> list[Figure]:
     directory = Path(services.adapters.releases.get(spec.name, name).path)
     names, (before, season) = release.class_names(directory), compared_with
-    answered = predictions[predictions["release"] == name].reset_index(drop=True)
-    predictions = logged_in_order(spec, answered, name, names)
+    answered, files = _of_release(predictions, name)
+    ordered = logged_in_order(spec, answered, name, names)
+    rows = files.joined(ordered, pd.Series(range(len(ordered)))) if files else ordered
     rescored = {
-        r.name: scoring.scores(Path(r.path), predictions, spec.event.classes)
-        for r in _replaced(spec, services, rollouts, name, predictions)
+        r.name: _placed(scoring.scores(Path(r.path), rows, spec.event.classes), files)
+        for r in _replaced(spec, services, rollouts, name, rows)
     }
     baseline = release.document(directory, "baseline.json")
     return monitoring.measure(
-        spec, name, baseline, predictions=predictions, events=events,
+        spec, name, baseline, predictions=ordered, events=events,
         period=period, rescored=rescored, history=history, offline=offline, as_of=known[0], published=known[1],
         stated=_stated(spec, services, name, rescored),
-        keep_slices=by_slice.extend, past=past, keep=keep, model=_answering(directory, baseline),
+        keep_slices=by_slice.extend, past=past, keep=keep, model=_answering(directory, baseline), files=files,
         compared_with=(of_release(spec, before, name, names), of_release(spec, season, name, names)), labelled=labelled,
     )  # fmt: skip
 
@@ -258,3 +263,24 @@ def _answering(directory: Path, baseline: Mapping[str, Any]) -> Answering | None
     release.verify(directory)
     model = scoring.OnnxModel.of_release(directory)
     return Answering(model.encode, model.scores)
+
+
+def _of_release(answers: pd.DataFrame | AnswersInFiles, name: str) -> tuple[pd.DataFrame, InFiles | None]:
+    """The answers of a release; of many the features are in files."""
+    if isinstance(answers, AnswersInFiles):
+        return answers.of_release(name)
+    return answers[answers["release"] == name].reset_index(drop=True), None
+
+
+def _placed(scores: np.ndarray, files: InFiles | None) -> np.ndarray:
+    """The scores of the sample at the positions of its answers; NaN for the others."""
+    if files is None:
+        return scores
+    placed = np.full((files.rows, *scores.shape[1:]), np.nan)
+    placed[files.sampled.index.sort_values()] = scores
+    return placed
+
+
+def _few(spec: UseCase, events: pd.DataFrame) -> pd.DataFrame:
+    """The events, of many those that the samples of their answers are about."""
+    return events[drawn(events[spec.event.id], MANY)]

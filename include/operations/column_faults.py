@@ -6,16 +6,17 @@ missing more, 10 % more of one value on the flights of 2013), so a fault is a ch
 
 from collections.abc import Mapping
 from math import sqrt
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from include.contracts.operations import Figure
-from include.contracts.spelling import as_known
 from include.operations import drift
+from include.operations.column_facts import Facts
 from include.operations.release_history import History
 from include.operations.scope import Scope
+from include.specification.usecase import UseCase
 
 LIMITS = {
     "missing_increase": 0.2,  # share of rows without a value, more than in the baseline
@@ -38,25 +39,50 @@ VARIED = 0.95  # a value that had more of the baseline may be the only one of a 
 FEWEST_ROWS = 20  # of a day or a period: fewer say nothing about the commonest value of a column
 
 
-def figures(scope: Scope, baseline: Mapping[str, Any], rows: pd.DataFrame) -> list[Figure]:
+def facts(spec: UseCase, baseline: Mapping[str, Any], rows: pd.DataFrame) -> dict[str, Facts]:
+    """What is judged of every feature column of served rows (n); days are those of the event time, where it is logged.
+
+    What the baseline does not describe is left out.
+    """
+    days = days_of(spec, rows)
+    found = {name: Facts(baseline["features"][name], days.number) for name in spec.feature_names}
+    for name, column in found.items():
+        column.add(rows[name])
+        column.add_days(rows[name].isna().to_numpy(), days.codes)
+    return found
+
+
+class Days(NamedTuple):
+    """The UTC day of every row, ``codes`` (n,) from 0, -1 without a time; and how many there are."""
+
+    codes: np.ndarray
+    number: int
+
+
+def days_of(spec: UseCase, rows: pd.DataFrame) -> Days:
+    """The days of the rows (n)."""
+    if spec.event.time not in rows:
+        return Days(np.full(len(rows), -1), 0)
+    codes, distinct = pd.factorize(pd.to_datetime(rows[spec.event.time], utc=True).dt.floor("D"))
+    return Days(codes, len(distinct))
+
+
+def figures(scope: Scope, baseline: Mapping[str, Any], found: Mapping[str, Facts], n: int) -> list[Figure]:
     """``LIMITS`` of every feature, of a tensor of its worst column; what the baseline cannot say is left out.
 
     What the spec calls a function of the ``clock`` can only be missing: a day has one weekday, and the season alone
     takes the day of the year out of the range of a baseline of some days.
-    ``rows`` (n) are served rows with the feature columns; days are those of the event time, where it is logged. The
-    interval of a share is three standard errors wide on both sides.
+    ``found`` are facts of n served rows by column. The interval of a share is three standard errors wide on both sides.
     """
     measured = []
     clock = {f.tensor or f.name for f in scope.spec.features if f.clock}
     for subject, columns in drift.columns_by_input(scope.spec).items():
-        parts = [_column(baseline["features"][name], rows[name], baseline["rows"]) for name in columns]
-        if (time := scope.spec.event.time) in rows:
-            parts = [part | _days(rows[name], rows[time]) for name, part in zip(columns, parts, strict=True)]
+        parts = [_column(found[name], baseline["rows"]) | _days(found[name]) for name in columns]
         for figure in LIMITS:
             worst = max((part[figure] for part in parts if figure in part), default=None)
             if worst is not None and (subject not in clock or figure.startswith("missing")):
                 value, error = worst
-                plain = scope.figure(figure, value, subject, len(rows))
+                plain = scope.figure(figure, value, subject, n)
                 measured.append(plain.model_copy(update={"low": value - error, "high": value + error}))
     return measured
 
@@ -80,25 +106,22 @@ def faults(history: History) -> tuple[list[str], list[str]]:
     return sentences, subjects
 
 
-def _column(described: Mapping[str, Any], values: pd.Series, before: int) -> dict[str, tuple[float, float]]:
-    """Figure → value and its error, of one column of n rows against its description of ``before`` rows."""
-    n, known = len(values), values.dropna()
-    was = described["missing"] / before
-    found = {"missing_increase": _increase(float(values.isna().mean()), was, n, before)}
-    if known.empty or described["kind"] == "text":
+def _column(facts: Facts, before: int) -> dict[str, tuple[float, float]]:
+    """Figure → value and its error, of one column against its description of ``before`` rows."""
+    described, n, known = facts.described, facts.rows, facts.known
+    found = {"missing_increase": _increase(facts.missing_share, described["missing"] / before, n, before)}
+    if not known or described["kind"] == "text":
         return found
     counts = _counts(described)
-    top, usual = float(known.value_counts().iloc[0] / len(known)), counts.max(initial=0) / _rows(described, counts)
-    if len(known) >= FEWEST_ROWS:
-        found["stuck"] = _increase(top, usual, len(known), before)
+    top, usual = facts.commonest / known, counts.max(initial=0) / _rows(described, counts)
+    if known >= FEWEST_ROWS:
+        found["stuck"] = _increase(top, usual, known, before)
         found["constant"] = (float(top == 1 and 0 < usual < VARIED), 0.0)
     if described["kind"] == "categorical":
-        known = as_known(known, described["counts"])
         rare = _new_ones(described, counts)
-        new = float((~known.isin([*described["counts"]])).mean())
-        found["unseen"] = _increase(new, rare, len(known), before)
-    elif described.get("high", 0.0) > described.get("low", 0.0):
-        found["outside"] = _increase(_outside(described, known), 0.0, len(known), before)
+        found["unseen"] = _increase(facts.new / known, rare, known, before)
+    elif facts.varied:
+        found["outside"] = _increase(facts.outside / known, 0.0, known, before)
     return found
 
 
@@ -126,16 +149,10 @@ def _increase(now: float, was: float, n: int, before: int) -> tuple[float, float
     return now - was, CHANCE * sqrt(pooled * (1 - pooled) * (1 / n + 1 / before))
 
 
-def _outside(described: Mapping[str, Any], known: pd.Series) -> float:
-    width = described["high"] - described["low"]
-    numbers = pd.to_numeric(known, errors="coerce")
-    return float(((numbers < described["low"] - width) | (numbers > described["high"] + width)).mean())
-
-
-def _days(values: pd.Series, times: pd.Series) -> dict[str, tuple[float, float]]:
+def _days(facts: Facts) -> dict[str, tuple[float, float]]:
     """Share of the days that lack the column as a whole, where other days have it."""
-    by_day = values.isna().groupby(pd.to_datetime(times, utc=True).dt.date)
-    missing = by_day.mean()[by_day.size() >= FEWEST_ROWS]
-    if missing.empty or (missing == 1).all():
+    full = facts.counts >= FEWEST_ROWS
+    without = facts.missing[full] == facts.counts[full]
+    if not full.any() or without.all():
         return {}
-    return {"missing_days": (float((missing == 1).mean()), 0.0)}
+    return {"missing_days": (float(without.mean()), 0.0)}

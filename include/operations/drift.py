@@ -115,10 +115,10 @@ def columns_by_input(spec: UseCase) -> dict[str, list[str]]:
 
 def drawn_of(window: Window) -> Drawn | None:
     """Of which blocks the answers of a window are, beside those of the baseline; None where rows are judged."""
-    kept, blocks = window.baseline.get("blocks", {"unit": "row"}), window.asked_blocks
+    kept, blocks = window.baseline.get("blocks", {"unit": "row"}), window.answered_blocks
     if "row" in (kept["unit"], blocks.unit):
         return None
-    return Drawn(blocks, days_of(window.spec, window.asked), kept)
+    return Drawn(blocks, days_of(window.spec, window.answered), kept)
 
 
 def feature_drift(
@@ -129,15 +129,28 @@ def feature_drift(
     Raises DataError when a feature is missing in the data or in the baseline, or there are no rows.
     """
     _require(spec, frame)
-    if missing := [n for n in spec.feature_names if n not in described["features"]]:
+    return {name: divergence(one, frame[name], drawn) for name, one in described_features(spec, described).items()}
+
+
+def counted_drift(counts: Mapping[str, Counted], drawn: Drawn | None = None) -> dict[str, Divergence]:
+    """The same of columns that were counted in batches; raises DataError when there are no rows."""
+    sides = {name: drawn.sides(c.described, c.by_block) if drawn else () for name, c in counts.items()}
+    return {name: between(column.pair(), *sides[name]) for name, column in counts.items()}
+
+
+def window_drift(window: Window, drawn: Drawn | None) -> dict[str, Divergence]:
+    """How far every feature column of all answers of a window is from the baseline; errors as ``feature_drift``."""
+    if window.whole:
+        return counted_drift(window.whole.counts, drawn)
+    return feature_drift(window.spec, window.baseline, window.asked, drawn)
+
+
+def described_features(spec: UseCase, baseline: Mapping[str, Any]) -> dict[str, Any]:
+    """Every feature column as the baseline describes it; raises DataError when it does not."""
+    if missing := [n for n in spec.feature_names if n not in baseline["features"]]:
         unknown = f"the baseline of {spec.name} does not know the features {missing}"
         raise DataError(f"{unknown}; it belongs to another release")
-    return {n: divergence(described["features"][n], frame[n], drawn) for n in spec.feature_names}
-
-
-def counted_drift(counts: Mapping[str, Counted]) -> dict[str, Divergence]:
-    """The same of columns that were counted in batches; raises DataError when there are no rows."""
-    return {name: between(column.pair()) for name, column in counts.items()}
+    return {name: baseline["features"][name] for name in spec.feature_names}
 
 
 def prediction_drift(

@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from include.contracts.operations import Figure
 from include.evaluation.blocks import LEAST
@@ -34,8 +35,8 @@ def _rate(window: Window) -> float:
 
 def _drifts(window: Window) -> Drifts:
     """Of a tensor the means over its columns, which may all move together."""
-    spec, baseline, rows, drawn = window.spec, window.baseline, window.asked, drift.drawn_of(window)
-    columns, grouped = drift.feature_drift(spec, baseline, rows, drawn), drift.columns_by_input(spec)
+    spec, baseline, rows, drawn = window.spec, window.baseline, window.answered, drift.drawn_of(window)
+    columns, grouped = drift.window_drift(window, drawn), drift.columns_by_input(spec)
     answers = drift.prediction_drift(spec, baseline, logged_scores(spec, rows), drawn)
     every = [*((name, [(c, columns[c]) for c in parts]) for name, parts in grouped.items()), (ANSWERS, [("", answers)])]
     described = {**baseline["features"], "": baseline["prediction"]}
@@ -63,13 +64,13 @@ def mean_of(columns: Sequence[Divergence]) -> Divergence:
 
 def inputs(window: Window) -> list[Figure]:
     """Drift and missing values per feature; a tensor is one feature, with the mean over its columns and the worst."""
-    scope, baseline, rows = window.scope, window.baseline, window.asked
-    n, figures, absent = len(rows), list[Figure](), rows[scope.spec.feature_names].isna()
-    missing = absent.mean()
+    scope, baseline, n, figures = window.scope, window.baseline, len(window.answered), list[Figure]()
+    facts = window.whole.facts if window.whole else column_faults.facts(scope.spec, baseline, window.asked)
+    missing = pd.Series({name: column.missing_share for name, column in facts.items()})
     for name, columns in drift.columns_by_input(scope.spec).items():
         figures += _drift(window, "psi", "js", window.drifts.features[name], name)
-        share = window.mean("missing", absent[columns].to_numpy().mean(axis=1), window.asked_blocks, name)
-        figures += too_few([share], lack(window.asked_blocks))
+        share = window.mean("missing", window.absent(columns), window.answered_blocks, name)
+        figures += too_few([share], lack(window.answered_blocks))
         if name in window.drifts.worst:
             figures += _drift(window, "psi_max", None, window.drifts.worst[name], name)
     counted = _counts_of_drift(window, [figure for figure in figures if figure.name == "psi"])
@@ -78,26 +79,26 @@ def inputs(window: Window) -> list[Figure]:
         *too_few(counted, _lack(window)),
         scope.figure("missing_share", float(missing.mean()), n=n),
         column_faults.missing_increase(scope, baseline, float(missing.mean()), n),
-        *column_faults.figures(scope, baseline, rows),
+        *column_faults.figures(scope, baseline, facts, n),
     ]
 
 
 def answers(window: Window) -> list[Figure]:
     """Drift of the answers, their mean (of classes and clusters: of the largest score), and the share of each."""
-    scope, rows = window.scope, window.asked
+    scope, rows = window.scope, window.answered
     spec, scores = scope.spec, logged_scores(scope.spec, rows)
     figures = _drift(window, "prediction_psi", "prediction_js", window.drifts.answers) if window.drifts.answers else []
-    means = [window.mean("prediction_mean", headline(scores), window.asked_blocks)]
+    means = [window.mean("prediction_mean", headline(scores), window.answered_blocks)]
     if scores.ndim == 2:
         kind, said = family(spec), family(spec).predicted(scores)
         named = enumerate(kind.names(spec, scores.shape[1]))
-        means += [window.mean("prediction_share", said == k, window.asked_blocks, name) for k, name in named]
-    return figures + too_few(means, lack(window.asked_blocks))
+        means += [window.mean("prediction_share", said == k, window.answered_blocks, name) for k, name in named]
+    return figures + too_few(means, lack(window.answered_blocks))
 
 
 def _drift(window: Window, psi: str, js: str | None, found: Divergence, subject: str = ANSWERS) -> list[Figure]:
     """PSI, and Jensen-Shannon divergence, each with its noise floor, in the state that the blocks allow."""
-    scope, n, floor = window.scope, len(window.asked), found.floor_at(window.level)
+    scope, n, floor = window.scope, len(window.answered), found.floor_at(window.level)
     figures = [scope.figure(psi, found.psi, subject, n, floor, note=_by_rows(window))]
     if js:
         figures.append(scope.figure(js, found.js, subject, n, min(1.0, floor * JS_OF_PSI), note=_by_rows(window)))
@@ -110,7 +111,7 @@ def _drift(window: Window, psi: str, js: str | None, found: Divergence, subject:
 
 def _lack(window: Window) -> str:
     """Why there are too few rows or blocks to say what chance alone does; '' where they are enough."""
-    kept, blocks, rows = window.baseline.get("blocks", {"unit": "row"}), window.asked_blocks, len(window.asked)
+    kept, blocks, rows = window.baseline.get("blocks", {"unit": "row"}), window.answered_blocks, len(window.answered)
     if why := lack(blocks) or (f"needs {ROWS} rows, has {rows}" if rows < ROWS else ""):
         return why
     if window.baseline["rows"] < ROWS:
@@ -121,14 +122,14 @@ def _lack(window: Window) -> str:
 
 
 def _by_rows(window: Window) -> str:
-    if window.asked_blocks.unit == "row" or "blocks" in window.baseline:
+    if window.answered_blocks.unit == "row" or "blocks" in window.baseline:
         return ""
     return "judged by rows: the release has no counts by block"
 
 
 def _counts_of_drift(window: Window, psi: list[Figure]) -> list[Figure]:
     """Features that drifted, those beyond the limit of which so few rows say nothing, and false alarms to expect."""
-    scope, limit, n = window.scope, window.spec.monitoring.drift_threshold, len(window.asked)
+    scope, limit, n = window.scope, window.spec.monitoring.drift_threshold, len(window.answered)
     drifted = sum(figure.beyond(limit) for figure in psi)
     return [
         scope.figure("drifted_features", drifted, n=n),

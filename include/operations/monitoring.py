@@ -21,6 +21,7 @@ from include.operations import (
     concept,
     drift_figures,
     estimated,
+    large_windows,
     maturity,
     maturity_curve,
     performance,
@@ -30,6 +31,7 @@ from include.operations import (
     spread_check,
     windows,
 )
+from include.operations.large_windows import InFiles
 from include.operations.scope import Scope
 from include.operations.window import Answering, Reference, Window, forget
 from include.specification.usecase import UseCase
@@ -58,6 +60,7 @@ def measure(
     model: Answering | None = None,
     compared_with: tuple[Reference | None, Reference | None] = (None, None),
     labelled: pd.DataFrame | None = None,
+    files: InFiles | None = None,
 ) -> list[Figure]:
     """All figures of ``release`` in the window that ends with ``period``.
 
@@ -75,6 +78,7 @@ def measure(
     history : earlier figures, for ``breached_windows``
     offline : event id and features as the offline store has them, for ``feature_skew``
     as_of : the moment of the look (now by default): labels that are due later are not missing
+    files : the features of ``predictions``, which are without, where the window is large
     published : the end of the newest published period: nor are those of events whose truth may be in a later one
     keep_slices : is given the figures by slice; without, no slices are measured
     past : losses by block that earlier windows kept, oldest first, for ``concept_drift``
@@ -106,10 +110,12 @@ def measure(
     figures += [scope.figure("unavailable", len(rows) - len(asked), n=len(rows))] if "unavailable" in rows else []
     if asked.empty:
         return figures
+    whole = large_windows.whole(spec, baseline, asked, asked[POSITION], files) if files else None
+    asked, known = (files.joined(rows, rows[POSITION]) if files else rows for rows in (asked, known))
     others = {name: scores[known[POSITION].to_numpy()] for name, scores in rescored.items()}
     window = Window(
         scope, baseline, asked, known, others, offline, history, len(due) / len(rows), seed, stated or {}, past=past,
-        keep=keep, model=model,
+        keep=keep, model=model, whole=whole,
     )  # fmt: skip
     window = replace(window, before=compared_with[0], last_season=compared_with[1])
     if labelled is not None and (curve := maturity_curve.curve(spec, labelled, moment)):

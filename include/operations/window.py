@@ -12,8 +12,10 @@ from include.contracts.evaluation import PartGain
 from include.contracts.operations import BlockLoss, Figure
 from include.errors import EvaluationError
 from include.evaluation.blocks import Blocks, blocks_of
+from include.evaluation.counted import Counted
 from include.evaluation.divergence import CHANCE, Divergence
 from include.evaluation.means import mean_interval
+from include.operations.column_facts import Facts
 from include.operations.scope import Scope
 from include.specification.usecase import UseCase
 
@@ -65,6 +67,16 @@ class Reference:
 
 
 @dataclass(frozen=True)
+class Whole:
+    """The answers of a window of which ``asked`` is a sample: ``rows`` without their features, and those as counted."""
+
+    rows: pd.DataFrame
+    blocks: Blocks
+    counts: Mapping[str, Counted]
+    facts: Mapping[str, Facts]
+
+
+@dataclass(frozen=True)
 class Window:
     """Answers of a release in a window.
 
@@ -76,7 +88,8 @@ class Window:
     level at which that is judged: of all that is asked about the window together. ``past`` are
     the losses of earlier windows by block, ``keep`` takes those of this one; ``model`` is that of the release.
     ``before`` is what was asked in the window before, ``last_season`` in the one that ended a year earlier.
-    ``usually_known`` is the share of the labels that is usually known by now.
+    ``usually_known`` is the share of the labels that is usually known by now. In a large window
+    ``asked`` and ``known`` are a sample, and ``whole`` says what is known of all its answers.
     """
 
     scope: Scope
@@ -97,6 +110,7 @@ class Window:
     before: Reference | None = None
     last_season: Reference | None = None
     usually_known: float | None = None
+    whole: Whole | None = None
 
     @property
     def spec(self) -> UseCase:
@@ -106,6 +120,22 @@ class Window:
     def asked_blocks(self) -> Blocks:
         """The block of every row of ``asked``."""
         return blocks_or_times(self.spec, self.asked)
+
+    @property
+    def answered(self) -> pd.DataFrame:
+        """All answers that can be judged; those of a large window without their features."""
+        return self.whole.rows if self.whole else self.asked
+
+    @property
+    def answered_blocks(self) -> Blocks:
+        """The block of every row of ``answered``."""
+        return self.whole.blocks if self.whole else self.asked_blocks
+
+    def absent(self, columns: Sequence[str]) -> np.ndarray:
+        """The share of these feature columns that each of ``answered`` (n,) lacks."""
+        if self.whole:
+            return np.asarray(np.mean([self.whole.facts[name].absent for name in columns], axis=0))
+        return np.asarray(self.asked[columns].isna().to_numpy().mean(axis=1))
 
     @cached_property
     def known_blocks(self) -> Blocks:

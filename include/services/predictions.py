@@ -3,9 +3,11 @@
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
+import numpy as np
 import pandas as pd
 
 from include.contracts.period import Period
+from include.contracts.tables import RowFilter
 from include.families.registry import event_codes
 from include.families.serving import logged_column
 from include.formats.exact_frames import exact_frame
@@ -13,6 +15,7 @@ from include.formats.ties import latest_per_key
 from include.operations import maturity
 from include.records.registry import PREDICTIONS
 from include.services.adapters import Adapters
+from include.services.answers_in_files import MANY, AnswersInFiles
 from include.services.records import Records
 from include.services.truth import Truth
 from include.specification.usecase import UseCase
@@ -28,11 +31,22 @@ class Predictions:
 
     def belonging(self, spec: UseCase, periods: Sequence[Period], truth: Truth) -> pd.DataFrame:
         """Every logged prediction that belongs to one of these periods, which follow one another (see ``Truth``)."""
-        before = [period for period in truth.published if period < periods[0]][-1:]
-        begin = spec.calendar.end(before[0]) if before else datetime.fromtimestamp(spec.times["first"], UTC)
-        logged = self.about(spec, begin, truth.known_until(periods[-1]))
-        homes = truth.homes(logged, upto=periods[-1])
-        return logged[homes.isin(periods).to_numpy()].reset_index(drop=True)
+        logged = self.about(spec, *_span(spec, periods, truth))
+        return logged[_at_home(logged, periods, truth)].reset_index(drop=True)
+
+    def in_files(self, spec: UseCase, periods: Sequence[Period], truth: Truth) -> AnswersInFiles | None:
+        """The same without their features, which stay in the files; None where there are few enough to hold."""
+        lake, time, (begin, end) = self._adapters.lake, spec.event.time, _span(spec, periods, truth)
+        if not lake.exists(spec.name, PREDICTIONS.name):
+            return None
+        months = Period.between(Period.recorded(begin), Period.recorded(end))
+        wanted = RowFilter(periods=months, at_least={time: begin}, below={time: end})
+        times = lake.batches(spec.name, PREDICTIONS.name, wanted.model_copy(update={"columns": [time]}))
+        if sum(batch.num_rows for batch in times) <= MANY:
+            return None
+        answers = AnswersInFiles(spec, lake, wanted)
+        at_home = _at_home(answers.rows, periods, truth)
+        return answers.keep(at_home) if at_home.sum() > MANY else None
 
     def about(
         self, spec: UseCase, begin: datetime, end: datetime, columns: Sequence[str] | None = None
@@ -83,6 +97,18 @@ class Predictions:
     def truth(self, spec: UseCase) -> Truth:
         """What is published of the events now."""
         return Truth(spec, self._adapters.lake, self._records.snapshot_refs(spec))
+
+
+def _span(spec: UseCase, periods: Sequence[Period], truth: Truth) -> tuple[datetime, datetime]:
+    """From when to before when the events are about which answers may belong to the periods."""
+    before = [period for period in truth.published if period < periods[0]][-1:]
+    begin = spec.calendar.end(before[0]) if before else datetime.fromtimestamp(spec.times["first"], UTC)
+    return begin, truth.known_until(periods[-1])
+
+
+def _at_home(logged: pd.DataFrame, periods: Sequence[Period], truth: Truth) -> np.ndarray:
+    """Which answers (n,) belong to one of the periods."""
+    return np.asarray(truth.homes(logged, upto=periods[-1]).isin(periods).to_numpy())
 
 
 def looked_up(logged: pd.DataFrame) -> pd.DataFrame:

@@ -58,7 +58,8 @@ def of_release(spec: UseCase, reference: Reference | None, name: str, names: Seq
 def _logged(spec: UseCase, services: Services, truth: Truth, periods: list[Period]) -> Reference | None:
     if not {*periods} & {*truth.published}:
         return None
-    rows = services.predictions.belonging(spec, periods, truth)
+    files = services.predictions.in_files(spec, periods, truth)
+    rows = files.sample() if files else services.predictions.belonging(spec, periods, truth)
     rows = sampled(spec, newest(spec, looked_up(rows))) if len(rows) else rows
     return Reference(rows, f"{counted(periods)} by the prediction log") if len(rows) else None
 

@@ -87,7 +87,7 @@ def peak_gb() -> float:
 def _count(home: Path) -> dict[str, Any]:
     baseline, lake = json.loads((home / "baseline.json").read_text()), DeltaLake(home / "lake")
     begun, cpu = time.perf_counter(), time.process_time()
-    counts = counting.counted(baseline, lambda names: lake.batches("bench", "answers", RowFilter(columns=names)))
+    counts = counting.counted(baseline, read)
     found = drift.counted_drift(counts)
     return {
         "seconds": round(time.perf_counter() - begun, 2),

@@ -118,9 +118,9 @@ def test_every_column_is_read_in_groups_and_its_drift_is_that_of_the_frame() -> 
     described, (log, _) = baseline(), month(5)
     table, asked = pa.Table.from_pandas(log, preserve_index=False), list[Sequence[str]]()
 
-    def read(names: Sequence[str]) -> Iterable[pa.RecordBatch]:
+    def read(names: Sequence[str]) -> Iterable[counting.Batch]:
         asked.append(names)
-        return table.select(names).to_batches(max_chunksize=97)
+        return map(counting.Batch, table.select(names).to_batches(max_chunksize=97))
 
     names = {f"{name}{i}": described["features"][name] for i in range(9) for name in SPEC.feature_names}
     table = pa.table({name: table[name[:-1]] for name in names})
