@@ -15,6 +15,9 @@ from include.contracts.period import Period, filed
 from include.deployment import release
 from include.loop import monitoring
 from include.records.registry import BLOCK_LOSSES, FIGURES, PREDICTIONS, SLICE_FIGURES
+from include.records.registry import BLOCK_LOSSES, FIGURES, PREDICTIONS
+from include.services import predictions
+from include.services.answers_in_files import AnswersInFiles, drawn
 from include.specification.usecase import UseCase
 from tests.unit.evaluation.evaluation_specs import small_spec
 from tests.unit.fakes.adapters import services_in
@@ -190,3 +193,30 @@ def states(world: World, day: Period) -> tuple[set[str], set[str]]:
 
 def figures_of(world: World, day: Period) -> list[Figure]:
     return FIGURES.read(world.spec.name, world.services.adapters.lake, periods=[day])
+
+
+def test_a_window_with_many_answers_has_the_same_figures_with_its_features_left_in_files(
+    lived: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(predictions, "MANY", ROWS)
+    read = list[str]()
+    of_release = AnswersInFiles.of_release
+    monkeypatch.setattr(AnswersInFiles, "of_release", lambda self, name: read.append(name) or of_release(self, name))
+    other = World(tmp_path, days_spec())
+    other.publish(*DAYS)
+    other.monitor(DAYS[-1])
+    assert read
+    every = [world.services.records.figures(world.spec, periods=DAYS[-1:]) for world in (lived, other)]
+    figures = [[figure for figure in some if figure.name != "breached_windows"] for some in every]
+    assert len(figures[0]) > 20
+    assert figures[0] == figures[1]
+
+
+def test_a_sample_has_all_answers_about_an_event_or_none_and_is_the_same_each_time() -> None:
+    ids = pd.Series([f"e{number}" for number in range(20_000)])
+    chosen = drawn(ids, 1000)
+    assert 850 < chosen.sum() < 1150
+    twice = drawn(pd.concat([ids, ids], ignore_index=True), 2000)
+    assert (twice == np.append(chosen, chosen)).all()
+    assert drawn(ids, 20_000).all()
+    assert (chosen <= drawn(ids, 3000)).all(), "a smaller sample is part of a larger one"
