@@ -5,7 +5,6 @@
 
 import json
 import os
-import resource
 import subprocess
 import sys
 import time
@@ -23,7 +22,7 @@ from include.evaluation import histograms
 from include.operations import counting, drift
 from include.settings import ROOT
 
-CHUNK = 250_000
+CHUNK = 100_000
 MONTH = "2013-03"
 LEVELS = 40
 SHIFT = 0.5  # standard deviations, of every second number
@@ -81,8 +80,9 @@ def count(home: Path) -> dict[str, float]:
 
 
 def peak_gb() -> float:
-    """Peak resident memory of this process."""
-    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024**2, 3)
+    """Peak resident memory of this process; ``ru_maxrss`` begins with that of the process that started it."""
+    status = Path("/proc/self/status").read_text()
+    return round(int(status.partition("VmHWM:")[2].split()[0]) / 1024**2, 3)
 
 
 def _count(home: Path) -> dict[str, Any]:

@@ -207,7 +207,7 @@ def test_a_window_with_many_answers_has_the_same_figures_with_its_features_left_
     other.monitor(DAYS[-1])
     assert read
     every = [world.services.records.figures(world.spec, periods=DAYS[-1:]) for world in (lived, other)]
-    earlier = ("breached_windows", "estimated", "concept")  # they look at windows that were not measured here
+    earlier = ("breached_windows", "estimate", "concept")  # they look at windows that were not measured here
     figures = [[figure for figure in some if not figure.name.startswith(earlier)] for some in every]
     assert len(figures[0]) > 20
     assert figures[0] == figures[1]

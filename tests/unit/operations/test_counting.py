@@ -137,3 +137,18 @@ def test_no_rows_have_no_drift_and_numbers_are_rows() -> None:
         drift.counted_drift({"x": Counted(described)})
     with pytest.raises(DataError, match="counted row by row"):
         Counted(described).add(pd.Series([1.0]), np.array([2]))
+
+
+@given(
+    before=st.lists(COLUMNS["double"], min_size=1, max_size=20),
+    now=st.lists(COLUMNS["double"], max_size=20),
+    edges=st.one_of(st.none(), st.lists(st.floats(-10, 10), max_size=5).map(sorted)),
+)
+def test_numbers_by_bin_are_those_of_their_single_bins(
+    before: list[float], now: list[float], edges: list[float] | None
+) -> None:
+    described = histograms.numeric(pd.Series(before, dtype=float), edges)
+    values = pd.Series(now, dtype=float)
+    bins, _ = histograms.bins_of(described, values)
+    expected = np.bincount(bins, minlength=histograms.width_of(described))
+    np.testing.assert_array_equal(histograms.paired(described, values).now, expected)
