@@ -1,4 +1,4 @@
-"""Windows with more answers than fit in memory with all their columns: the features lie in files and are counted there.
+"""Windows with more answers than fit in memory with all their columns: features stay in files and are counted there.
 
 Drift, missing values and the faults of columns are of all answers; what needs rows with all their columns, as skew and
 quality, is measured on a sample.
