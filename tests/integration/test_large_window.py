@@ -21,8 +21,9 @@ from tests.integration import large_window
 from tests.integration.large_window import NUMBERS, SPEC, chunk
 
 pytestmark = pytest.mark.integration
-SHARE_OF_MEMORY = 0.6
-"""Of what the window takes in memory: the files have 120 MB of numbers, of which 16 columns are read at a time."""
+SHARE_OF_MEMORY = 0.8
+"""Of what the window takes in memory (0.68 when this was written): ids, times and scores of all answers, and a third of
+them as the sample, are held in both."""
 
 
 def test_features_in_files_are_those_of_their_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
