@@ -1,6 +1,7 @@
 """SHAP values of any scoring function, by permutations of features (Lundberg and Lee, NeurIPS 2017)."""
 
 from collections.abc import Callable, Sequence
+from types import ModuleType
 
 import numpy as np
 
@@ -14,11 +15,21 @@ def permuted(
     backwards: ``scores`` is asked for ``(2 players + 1) x len(background)`` rows per row of ``X``. The same arguments
     give the same values.
     """
-    import shap
-
-    explainer = shap.PermutationExplainer(scores, _Replaced(background, players), seed=0)
+    explainer = _shap().PermutationExplainer(scores, _Replaced(background, players), seed=0)
     values = explainer(X, max_evals=2 * len(players) + 1, silent=True).values
     return np.asarray(values, dtype=np.float64).reshape(len(X), len(players), -1)
+
+
+def _shap() -> ModuleType:
+    """The library, without its compiler: each process would compile its loops anew, in more time than they take."""
+    import numba
+
+    compiles, numba.config.DISABLE_JIT = numba.config.DISABLE_JIT, True
+    try:
+        import shap
+    finally:
+        numba.config.DISABLE_JIT = compiles
+    return shap
 
 
 class _Replaced:
