@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -15,10 +16,12 @@ from include.formats.ties import latest_per_key
 from include.operations import maturity
 from include.records.registry import PREDICTIONS
 from include.services.adapters import Adapters
-from include.services.answers_in_files import MANY, AnswersInFiles
 from include.services.records import Records
 from include.services.truth import Truth
 from include.specification.usecase import UseCase
+
+if TYPE_CHECKING:  # the pages load no numerics
+    from include.services.answers_in_files import AnswersInFiles
 
 A_MONTH = timedelta(days=31)
 
@@ -34,8 +37,10 @@ class Predictions:
         logged = self.about(spec, *_span(spec, periods, truth))
         return logged[_at_home(logged, periods, truth)].reset_index(drop=True)
 
-    def in_files(self, spec: UseCase, periods: Sequence[Period], truth: Truth) -> AnswersInFiles | None:
+    def in_files(self, spec: UseCase, periods: Sequence[Period], truth: Truth) -> "AnswersInFiles | None":
         """The same without their features, which stay in the files; None where there are few enough to hold."""
+        from include.services.answers_in_files import MANY, AnswersInFiles
+
         lake, time, (begin, end) = self._adapters.lake, spec.event.time, _span(spec, periods, truth)
         if not lake.exists(spec.name, PREDICTIONS.name):
             return None

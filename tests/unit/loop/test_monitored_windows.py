@@ -15,7 +15,7 @@ from include.contracts.period import Period, filed
 from include.deployment import release
 from include.loop import monitoring
 from include.records.registry import BLOCK_LOSSES, FIGURES, PREDICTIONS, SLICE_FIGURES
-from include.services import predictions
+from include.services import answers_in_files
 from include.services.answers_in_files import AnswersInFiles, drawn
 from include.specification.usecase import UseCase
 from tests.unit.evaluation.evaluation_specs import small_spec
@@ -199,8 +199,8 @@ def test_a_window_with_many_answers_has_the_same_figures_with_its_features_left_
 ) -> None:
     read, of_release, figures = list[str](), AnswersInFiles.of_release, []
     monkeypatch.setattr(AnswersInFiles, "of_release", lambda self, name: read.append(name) or of_release(self, name))
-    for many in (predictions.MANY, ROWS):
-        monkeypatch.setattr(predictions, "MANY", many)
+    for many in (answers_in_files.MANY, ROWS):
+        monkeypatch.setattr(answers_in_files, "MANY", many)
         (home := tmp_path / str(many)).mkdir()
         world = World(home, days_spec())
         world.publish(*DAYS[:4])
