@@ -28,6 +28,9 @@ help: ## list the verbs
 demo: $(READY) ## set everything up and run the whole loop on the flights of 2013 (USECASE=<name>: another use case; APPROVE=me: you approve in the UI)
 	@$(MOEBIUS) demo $(if $(USECASE),--usecase $(USECASE)) $(if $(APPROVE),--approve $(APPROVE))
 
+# each worker has a core: threads of its libraries would only wait for each other
+test unit integration e2e: export OMP_NUM_THREADS := 1
+
 test: lint setup ## set everything up and run every test: lint, unit, integration, e2e (WORKERS=2: that many processes)
 	$(PYTEST)
 
@@ -51,8 +54,6 @@ lint: $(READY) ## check style, types, import contracts and the rules of the tree
 	$(BIN)/lint-imports
 	$(BIN)/python -m pytest -q tests/architecture
 
-# each worker has a core: threads of its libraries would only wait for each other
-unit: export OMP_NUM_THREADS := 1
 unit: $(READY) ## run the tests that need no service: unit, DAG structure, rules of the tree
 	$(PYTEST) tests/unit tests/dags tests/architecture
 
