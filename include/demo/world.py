@@ -67,17 +67,21 @@ class Feed:
         dated = sorted((one for one in dated if one[0] >= after), key=lambda one: one[0])
         return cls(stream, [event for _, event in dated], [moment + delay for moment, _ in dated])
 
-    def publish(self, hour: pd.Timestamp) -> None:
-        upto = bisect_right(self.due, hour)
+    def publish(self, moment: pd.Timestamp) -> None:
+        upto = bisect_right(self.due, moment)
         self.stream.publish(self.events[self.sent : upto])
         self.sent = upto
+
+    def waits(self, moment: pd.Timestamp) -> bool:
+        """Whether something is to be published by the moment."""
+        return self.sent < len(self.due) and self.due[self.sent] <= moment
 
 
 @dataclass
 class Traffic:
     """The live requests of periods that follow one another, in the order of event time.
 
-    Before the requests of an hour are sent, the events published by then are on their streams and the consumer is
+    Before the requests of a moment are sent, the events published by then are on their streams and the consumer is
     done with them. ``rate`` (requests per second) may be changed while it runs; None is full speed. Below it,
     few requests are spread over ``lasting`` seconds.
 
@@ -118,9 +122,10 @@ class Traffic:
         clients = [threading.Thread(target=self._client, args=(work,), daemon=True) for _ in range(CLIENTS)]
         for client in clients:
             client.start()
-        for hour, rows in events.groupby(events[self.spec.event.time].dt.floor("h"), sort=True):
-            work.join()  # requests of an hour see the features of that hour, not of the next
-            self._push(feeds, hour)
+        for moment, rows in events.groupby(self.spec.event.time, sort=True):
+            if any(feed.waits(moment) for feed in feeds):
+                work.join()  # requests see the features of their moment, not of a later one
+                self._push(feeds, moment)
             for row in rows.to_dict("records"):
                 self._pace()
                 work.put(row)
@@ -186,10 +191,10 @@ class Traffic:
         self.answers.update(answered["release"])
         return events[~asked]
 
-    def _push(self, feeds: list[Feed], hour: pd.Timestamp) -> None:
-        """Everything that is published by the hour, and wait until its features are online."""
+    def _push(self, feeds: list[Feed], moment: pd.Timestamp) -> None:
+        """Everything that is published by the moment, and wait until its features are online."""
         for feed in feeds:
-            feed.publish(hour)
+            feed.publish(moment)
         for feed in feeds:
             feed.stream.await_done()
 
