@@ -115,9 +115,8 @@ def measure(
     others = {name: scores[known[POSITION].to_numpy()] for name, scores in rescored.items()}
     window = Window(
         scope, baseline, asked, known, others, offline, history, len(due) / len(rows), seed, stated or {}, past=past,
-        keep=keep, model=model, whole=whole,
+        keep=keep, model=model, whole=whole, before=compared_with[0], last_season=compared_with[1],
     )  # fmt: skip
-    window = replace(window, before=compared_with[0], last_season=compared_with[1])
     if labelled is not None and (curve := maturity_curve.curve(spec, labelled, moment)):
         window = replace(window, usually_known=maturity_curve.usually_known(spec, curve, rows, moment))
         figures += maturity_curve.figures(scope, curve)

@@ -87,34 +87,28 @@ class Approvals:
 
         Raises ApprovalError when the record has another artifact under the proof's version than the refit names.
         """
-        registered = approval.registration(self.history(spec), model.version)
-        if registered is None or not (named := registered.facts.get(approval.PROOF)):
-            return model
-        proof = self.model(spec, named["version"])
-        if proof.artifact_hash != named["artifact_hash"]:
-            raise ApprovalError(
-                f"version {model.version} of {spec.name} is the refit of version {proof.version} with the artifact "
-                f"{named['artifact_hash'][:12]}, and the record has {proof.artifact_hash[:12]} under that version: "
-                "train again"
-            )
-        return proof
+        return self._bound(spec, model, approval.PROOF, "the refit of version {} with") or model
 
     def recalibrated_from(self, spec: UseCase, model: ModelRef) -> ModelRef | None:
         """The model that this one is with another calibrator; None of one that was fitted or averaged.
 
         Raises ApprovalError when the record has another artifact under that version.
         """
+        return self._bound(spec, model, approval.RECALIBRATED, "version {} recalibrated, with")
+
+    def _bound(self, spec: UseCase, model: ModelRef, fact: str, words: str) -> ModelRef | None:
+        """The model whose version and artifact the registration of this one names under ``fact``, if it names one."""
         registered = approval.registration(self.history(spec), model.version)
-        if registered is None or not (named := registered.facts.get(approval.RECALIBRATED)):
+        if registered is None or not (named := registered.facts.get(fact)):
             return None
-        base = self.model(spec, named["version"])
-        if base.artifact_hash != named["artifact_hash"]:
+        other = self.model(spec, named["version"])
+        if other.artifact_hash != named["artifact_hash"]:
             raise ApprovalError(
-                f"version {model.version} of {spec.name} is version {base.version} recalibrated, with the artifact "
-                f"{named['artifact_hash'][:12]}, and the record has {base.artifact_hash[:12]} under that version: "
+                f"version {model.version} of {spec.name} is {words.format(other.version)} the artifact "
+                f"{named['artifact_hash'][:12]}, and the record has {other.artifact_hash[:12]} under that version: "
                 "train again"
             )
-        return base
+        return other
 
     def fitted(self, spec: UseCase, model: ModelRef) -> ModelRef:
         """The model whose learned parameters it has: itself, unless it was only recalibrated."""
