@@ -5,7 +5,7 @@ contain the columns that both the login of this run and the recipient may read. 
 both logins, time, number of rows and hash.
 
 **When it waits**: `approve` is a *required action* (see *Browse → Required Actions*). The text says what leaves, for
-whom and why. Whoever asked cannot answer; another `op` or `admin` must, whose role reads what leaves. A rejection ends
+whom and why. Whoever asked cannot answer; an `approver` or an `admin` must, whose role reads what leaves. A rejection ends
 the run.
 
 **Runs** by hand: fill in the form in the Airflow UI. The files are in `<exchange>/<use case>/<name>/`;

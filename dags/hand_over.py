@@ -6,7 +6,7 @@ Gives dev a **sample** of the source data, **pseudonymised** with separate keys 
 **Runs** by hand, in prod: fill in the form with the periods and the reason.
 
 **When it waits**: `approve` is a *required action* (see *Browse → Required Actions*). The text lists every column
-of the hand-over and its treatment. Whoever asked cannot answer; another `op` or `admin` must. The table `exports`
+of the hand-over and its treatment. Whoever asked cannot answer; an `approver` or an `admin` must. The table `exports`
 records who asked and who approved; a rejection ends the run.
 
 **Then**, in dev: run `take_in`.

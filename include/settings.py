@@ -108,11 +108,18 @@ class Settings(StateRoot, BaseSettings):
     airflow_user: str = Field("admin", description="login of the embedded Airflow")
     airflow_password: SecretStr = Field(SecretStr("moebius"), description="password of the embedded Airflow")
     airflow_users: dict[str, Role] = Field(
-        {"engineer": "user", "operator": "op"},
+        {"engineer": "engineer", "operator": "operator", "approver": "approver", "auditor": "auditor"},
         description="further logins and their roles, as JSON; nobody approves their own request",
     )
     access: dict[Role, Level] = Field(
-        {"viewer": "public", "user": "internal", "op": "internal", "admin": "personal"},
+        {
+            "viewer": "public",
+            "engineer": "internal",
+            "operator": "internal",
+            "approver": "internal",
+            "auditor": "internal",
+            "admin": "personal",
+        },
         description="highest privacy class that a role may read, as JSON",
     )
     table_access: dict[str, dict[Role, Level]] = Field(

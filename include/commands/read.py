@@ -10,7 +10,7 @@ Form = Literal["auto", "table", "records", "csv", "json"]
 
 def read(
     table: Annotated[str, typer.Argument(help="<use case>.<table>, like my_case.events")],
-    role: Annotated[str, typer.Argument(help="viewer, user, op or admin")],
+    role: Annotated[str, typer.Argument(help="viewer, engineer, operator, approver, auditor or admin")],
     period: Annotated[str | None, typer.Argument(help="one period, like 2013-04 or 2013-04-01; otherwise all")] = None,
     entity: Annotated[
         list[str] | None, typer.Option(help="only rows with this value, like tailnum=N12345; several: all must hold")

@@ -7,8 +7,9 @@ from pydantic import Field
 from include.contracts.period import Period
 from include.contracts.record import Moment, Record
 
-Role = Literal["viewer", "user", "op", "admin"]
-"""Airflow's roles, from the one that may do least."""
+Role = Literal["viewer", "engineer", "operator", "approver", "auditor", "admin"]
+"""``engineer`` runs what learns and checks, ``operator`` what serves and leaves, ``approver`` decides what others asked
+for, ``auditor`` reads who did what; none of these four does another's work. ``admin`` does everything."""
 
 
 Level = Literal["none", "public", "internal", "personal"]

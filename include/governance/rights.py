@@ -1,16 +1,17 @@
 """What a role may do with the DAGs of a family: one table, read by the login, the forms and the tests."""
 
 from collections.abc import Collection, Mapping
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, get_args
 
 from include.contracts.governance import Role
 
 Action = Literal["look", "trigger", "answer", "clear", "pause", "mark", "delete", "write_xcom"]
 """``clear``: run tasks again, steer a backfill; ``mark``: set a state or delete a task; ``delete``: a run or a DAG."""
 
-EVERYBODY: frozenset[Role] = frozenset({"viewer", "user", "op", "admin"})
-WORKERS: frozenset[Role] = frozenset({"user", "op", "admin"})
-OPERATORS: frozenset[Role] = frozenset({"op", "admin"})
+EVERYBODY: frozenset[Role] = frozenset(get_args(Role))
+WORKERS: frozenset[Role] = frozenset({"engineer", "operator", "admin"})
+OPERATORS: frozenset[Role] = frozenset({"operator", "admin"})
+APPROVERS: frozenset[Role] = frozenset({"approver", "admin"})
 ADMINS: frozenset[Role] = frozenset({"admin"})
 NOBODY: frozenset[Role] = frozenset()
 
@@ -43,15 +44,15 @@ RIGHTS: dict[str, Rights] = {
     "dead_letters": OPERATION,
     "deployment": OPERATION,
     "edge_bundle": WORK,
-    "export": Rights(OPERATORS, answer=OPERATORS),
-    "hand_over": Rights(OPERATORS, answer=OPERATORS),
+    "export": Rights(OPERATORS, answer=APPROVERS),
+    "hand_over": Rights(OPERATORS, answer=APPROVERS),
     "key_rotation": DESTRUCTION,
     "labelling": Rights(WORKERS, answer=WORKERS, look=WORKERS),  # its form shows rows
     "maintenance": WORK,
     "monitoring": WORK,
     "privacy_audit": WORK,
     "quarantine": OPERATION,
-    "retrain_evaluation": Rights(WORKERS, answer=OPERATORS),
+    "retrain_evaluation": Rights(WORKERS, answer=APPROVERS),
     "retrain_trigger": WORK,
     "rollback": Rights(OPERATORS, answer=OPERATORS),
     "rollback_drill": OPERATION,

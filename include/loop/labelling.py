@@ -24,7 +24,7 @@ from include.services.predictions import looked_up, newest
 from include.specification.usecase import UseCase
 
 COMMITTEE = 4  # releases that are asked, the champion among them
-READER = "user"  # the least role that answers a form: what it may not read is not shown
+READER = "engineer"  # the least role that answers a form: what it may not read is not shown
 
 
 def select_rows(spec: UseCase, services: Services, *periods: Period) -> Selection:

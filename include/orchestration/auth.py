@@ -16,11 +16,21 @@ from airflow.api_fastapi.auth.managers.simple.simple_auth_manager import SimpleA
 from airflow.api_fastapi.auth.managers.simple.user import SimpleAuthManagerUser
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from include.contracts.governance import Role
 from include.governance.rights import Action, family_of, may
 
 OURS = "include.orchestration.auth.MoebiusAuthManager"
 """What ``[core] auth_manager`` is set to."""
 
+AIRFLOWS: dict[Role, str] = {
+    "viewer": "VIEWER",
+    "engineer": "USER",
+    "operator": "OP",
+    "approver": "VIEWER",
+    "auditor": "VIEWER",
+    "admin": "ADMIN",
+}
+"""Role → Airflow's own role, for everything that is not of a DAG of ours."""
 CLEARS = ("/clear", "/clearTaskInstances", "/clearDagRuns")
 BACKFILLS = "/api/v2/backfills/"
 _asked: ContextVar[tuple[str, str]] = ContextVar("asked", default=("", ""))
@@ -79,6 +89,14 @@ class MoebiusAuthManager(SimpleAuthManager):
         now = {known.username: known.role for known in self.get_users()}
         return SimpleAuthManagerUser(username=user.username, role=now.get(user.username), teams=user.teams)
 
+    @staticmethod
+    def _is_admin(user: SimpleAuthManagerUser) -> bool:
+        return SimpleAuthManager._is_admin(_as_airflow_knows(user))
+
+    @staticmethod
+    def _is_authorized(*, user: SimpleAuthManagerUser, **asked: Any) -> bool:
+        return SimpleAuthManager._is_authorized(user=_as_airflow_knows(user), **asked)
+
     def is_authorized_dag(
         self,
         *,
@@ -112,3 +130,9 @@ class MoebiusAuthManager(SimpleAuthManager):
         self, *, method: ResourceMethod, user: SimpleAuthManagerUser, details: ConfigurationDetails | None = None
     ) -> bool:
         return self._is_admin(user)
+
+
+def _as_airflow_knows(user: SimpleAuthManagerUser) -> SimpleAuthManagerUser:
+    """The same login with Airflow's own role; without one when the role is not known."""
+    names: dict[str, str] = {**AIRFLOWS}
+    return SimpleAuthManagerUser(username=user.username, role=names.get((user.role or "").lower()), teams=user.teams)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from include.errors import MissingPeriodError, SpecError
+from include.ports.audit import AuditLog
 from include.ports.development import ExperimentReader, ExperimentTracker
 from include.ports.exports import ExportStore
 from include.ports.features import FeatureStore
@@ -49,6 +50,12 @@ class Adapters:
     @cached_property
     def locks(self) -> Locks:
         return small_state.locks(self.settings)
+
+    @cached_property
+    def audit(self) -> AuditLog:
+        from include.adapters.audit_log import FileAuditLog
+
+        return FileAuditLog(self.settings.home / "audit", self.locks)
 
     @cached_property
     def state(self) -> StateStore:

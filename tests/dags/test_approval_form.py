@@ -38,7 +38,7 @@ CONTEXT: Any = {"dag_run": RUN, "ti": SimpleNamespace(), "task_instance": Simple
 @pytest.fixture
 def services(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Services]:
     """A verdict against version 9, which serves, waits for a person; tina started the training."""
-    made = services_in(tmp_path, airflow_users={"tina": "op", "olga": "op", "ulla": "user"})
+    made = services_in(tmp_path, airflow_users={"tina": "approver", "olga": "approver", "ulla": "engineer"})
     rollout.promote_release(SPEC, made, packaged(made, SPEC, 9, approved=False))
     verdicts.store(SPEC, made, register(made, people=["tina"]), verdict(), run=RUN_KEY, by="asset_triggered")
     monkeypatch.setattr(composition, "services", lambda *_: made)

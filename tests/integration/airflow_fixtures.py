@@ -17,7 +17,9 @@ from include.settings import Settings
 from tests.integration.ports import free_ports
 
 COMMAND = [str(Path(sys.executable).parent / "airflow")]
-LOGINS = {"viewer": "vera", "user": "uwe", "op": "olga", "admin": "admin"}
+LOGINS = {
+    "viewer": "vera", "engineer": "uwe", "operator": "olga", "approver": "anna", "auditor": "aud", "admin": "admin"
+}  # fmt: skip
 """Role → the login that has it."""
 
 

@@ -13,7 +13,7 @@ from include.specification.loader import load_usecase
 from include.specification.usecase import UseCase
 
 ANSWER = {"chosen_options": ["Approve"], "responded_by_user": {"id": "2", "name": "olga"}}
-USERS = {"vera": "viewer", "uwe": "user", "olga": "op"}
+USERS = {"vera": "viewer", "uwe": "engineer", "olga": "operator", "anna": "approver"}
 
 
 @dataclass(frozen=True)

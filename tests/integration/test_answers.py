@@ -27,7 +27,7 @@ APPROVED = {"chosen_options": ["Approve"], "params_input": {}}
 def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
     """A state root with two events, whose exports go to an auditor."""
     settings = airflow_settings(
-        tmp_path_factory.mktemp("answers"), recipients={"auditor": {"role": "op"}}, parallelism=2
+        tmp_path_factory.mktemp("answers"), recipients={"auditor": {"role": "operator"}}, parallelism=2
     )
     state.claim(settings)
     state.make_keys(settings)
@@ -100,16 +100,17 @@ def exported(settings: Settings) -> list[tuple[str, str]]:
 def test_the_login_that_asked_cannot_approve_and_another_can(
     clients: dict[str, httpx.Client], settings: Settings
 ) -> None:
-    run = asked(clients["op"])
-    refused = clients["op"].patch(question(run), json=APPROVED)
+    run = asked(clients["operator"])
+    refused = clients["operator"].patch(question(run), json=APPROVED)
     assert (refused.status_code, "not a respondent" in refused.text) == (403, True)
-    assert clients["user"].patch(question(run), json=APPROVED).status_code == 403
+    for role in ("engineer", "auditor"):
+        assert clients[role].patch(question(run), json=APPROVED).status_code == 403
     forged = {"key": "return_value", "value": APPROVED | {"responded_by_user": {"id": "x", "name": "x"}}}
     entries = f"{DAG}/{run}/taskInstances/approve/xcomEntries"
     assert {clients[role].post(entries, json=forged).status_code for role in clients} == {403}
     assert exported(settings) == []
-    approved(clients["admin"], run)
-    assert exported(settings) == [("olga", "admin")]
+    approved(clients["approver"], run)
+    assert exported(settings) == [("olga", "anna")]
 
 
 def test_a_question_marked_as_success_without_an_answer_exports_nothing(
@@ -117,7 +118,7 @@ def test_a_question_marked_as_success_without_an_answer_exports_nothing(
 ) -> None:
     before, run = exported(settings), asked(clients["admin"])
     task = f"{DAG}/{run}/taskInstances/approve"
-    assert clients["op"].patch(task, json={"new_state": "success"}).status_code == 403
+    assert clients["operator"].patch(task, json={"new_state": "success"}).status_code == 403
     clients["admin"].patch(task, json={"new_state": "success"}).raise_for_status()
     reach(clients["admin"], f"{DAG}/{run}/taskInstances/export", "failed")
     log = clients["admin"].get(f"{DAG}/{run}/taskInstances/export/logs/1", params={"full_content": True}).text
@@ -128,7 +129,7 @@ def test_a_question_marked_as_success_without_an_answer_exports_nothing(
 def test_a_task_outlives_the_death_of_scheduler_and_api_server(processes: Airflow, settings: Settings) -> None:
     """Both are killed while the export waits for a lock; the next ones find it running, and it runs once."""
     admin, before = processes.clients["admin"], exported(settings)
-    run = asked(processes.clients["op"])
+    run = asked(processes.clients["operator"])
     name = f"events-2013-01-{identity.in_paths(run)}"
     export = f"{DAG}/{run}/taskInstances/export"
     with Services(settings).adapters.locks.hold(f"exports/{SPEC.name}/{name}"):

@@ -21,7 +21,7 @@ pytestmark = pytest.mark.integration
 JANUARY = [Period("2013-01")]
 EVENTS = pa.table({"flight_id": ["a", "b"], "tailnum": ["k01:aa", "k01:bb"], "late": [1, 0]})
 BY_PAULA = {"chosen_options": ["Approve"], "responded_by_user": {"id": "paula", "name": "paula"}}
-RECIPIENTS = {"auditor": {"role": "admin"}, "press": {"role": "viewer"}, "dev": {"role": "op"}}
+RECIPIENTS = {"auditor": {"role": "admin"}, "press": {"role": "viewer"}, "dev": {"role": "operator"}}
 
 
 @pytest.fixture
@@ -90,7 +90,7 @@ def test_what_cannot_be_exported_is_named_and_leaves_no_trace(
 
 def test_who_may_not_read_what_leaves_cannot_approve_it(both: Environments) -> None:
     asked = export.ask(both.spec, both.prod, "events", JANUARY, "auditor", "why", "admin")
-    with pytest.raises(AccessError, match=r"'olga' \(role 'op'\) may not read all of .*tailnum"):
+    with pytest.raises(AccessError, match=r"'olga' \(role 'operator'\) may not read all of .*tailnum"):
         export.export(both.spec, both.prod, asked, ANSWER, "r")
     assert both.prod.adapters.exports.names(both.spec.name) == []
 
@@ -100,7 +100,7 @@ def test_a_table_that_is_closed_to_a_role_is_neither_read_nor_exported(both: Env
     services = Services(closed)
     with pytest.raises(AccessError, match=r"role 'viewer' reads flight_delay\.events up to class 'none'"):
         export.read_as(both.spec, services, "viewer", "events")
-    assert export.read_as(both.spec, services, "op", "events").num_rows == 2
+    assert export.read_as(both.spec, services, "operator", "events").num_rows == 2
     with pytest.raises(AccessError, match="'viewer'"):
         export.ask(both.spec, services, "events", JANUARY, "press", "why", "admin")
 

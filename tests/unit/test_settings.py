@@ -44,7 +44,7 @@ def test_a_started_process_gets_the_same_settings(monkeypatch: pytest.MonkeyPatc
         environment="dev",
         airflow_users=users,
         private_key="c2VjcmV0",
-        recipients={"x": {"role": "op"}},
+        recipients={"x": {"role": "operator"}},
         gateway_servers=[second],
     )
     variables = settings.variables()
@@ -57,8 +57,8 @@ def test_a_started_process_gets_the_same_settings(monkeypatch: pytest.MonkeyPatc
 
 
 def test_the_role_of_a_login_is_looked_up_and_an_unknown_one_is_named() -> None:
-    settings = Settings(airflow_users={"ada": "viewer", "bob": "op"})
-    assert [settings.role_of(user) for user in ("admin", "ada", "bob")] == ["admin", "viewer", "op"]
+    settings = Settings(airflow_users={"ada": "viewer", "bob": "operator"})
+    assert [settings.role_of(user) for user in ("admin", "ada", "bob")] == ["admin", "viewer", "operator"]
     with pytest.raises(SettingsError, match=r"'eve' has no role; known logins are \['ada', 'admin', 'bob'\]"):
         settings.role_of("eve")
 

@@ -117,7 +117,7 @@ def test_rows_of_an_entity_are_found_by_its_value_its_token_and_several_columns(
 
 
 def test_who_may_not_see_a_column_may_not_ask_for_its_values(services: Services) -> None:
-    for role, column in (("op", "tailnum"), ("viewer", "tailnum"), ("admin", "no_such_column")):
+    for role, column in (("operator", "tailnum"), ("viewer", "tailnum"), ("admin", "no_such_column")):
         with pytest.raises(AccessError, match=f"{column}.*it reads"):
             read_as(SPEC, services, role, "events", None, {column: "N1"})
     with pytest.raises(DataError, match=r"distance = 'far': the column holds values of type double"):

@@ -45,7 +45,7 @@ def test_the_gain_is_told_on_the_same_requests() -> None:
 
 def test_the_summary_names_every_address_and_login() -> None:
     roles = {"admin": "secret", "operator": "other"}
-    logins = [{"user": user, "role": "op", "password": password} for user, password in roles.items()]
+    logins = [{"user": user, "role": "operator", "password": password} for user, password in roles.items()]
     addresses = {
         "airflow": {"url": "http://a", "user": "admin", "password": "secret", "logins": logins},
         "mlflow": {"url": "http://m", "user": "admin", "password": "of-mlflow"},
@@ -68,8 +68,8 @@ def test_the_summary_names_every_address_and_login() -> None:
     summary.show(told, Console(file=out, width=140), SPEC.directory / "summary.json")
     for wanted in (
         "http://a",
-        "admin / secret (op)",
-        "operator / other (op)",
+        "admin / secret (operator)",
+        "operator / other (operator)",
         "http://m",
         "admin / of-mlflow",
         "http://p",

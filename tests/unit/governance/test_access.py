@@ -30,8 +30,8 @@ def access(**tables: dict[str, str]) -> Access:
     ("role", "visible"),
     [
         ("viewer", ["flight_id"]),
-        ("user", ["flight_id", "tailnum"]),
-        ("op", ["flight_id", "tailnum"]),
+        ("engineer", ["flight_id", "tailnum"]),
+        ("operator", ["flight_id", "tailnum"]),
         ("admin", ["flight_id", "tailnum", "carrier"]),
     ],
 )
@@ -41,12 +41,12 @@ def test_each_role_reads_its_class_and_below(spec: UseCase, role: str, visible: 
 
 
 def test_a_table_may_have_a_rule_of_its_own(spec: UseCase) -> None:
-    rules = access(events={"viewer": "personal", "op": "none"})
+    rules = access(events={"viewer": "personal", "operator": "none"})
     assert rules.visible_columns("viewer", spec, "events", ROWS.column_names) == ROWS.column_names
-    assert not rules.reads("op", spec, "events", "public")
-    assert rules.reads("op", spec, "weather", "public"), "the rule is of one table"
-    with pytest.raises(AccessError, match=r"role 'op' reads flight_delay\.events up to class 'none'"):
-        rules.visible_rows("op", spec, "events", ROWS)
+    assert not rules.reads("operator", spec, "events", "public")
+    assert rules.reads("operator", spec, "weather", "public"), "the rule is of one table"
+    with pytest.raises(AccessError, match=r"role 'operator' reads flight_delay\.events up to class 'none'"):
+        rules.visible_rows("operator", spec, "events", ROWS)
 
 
 def test_rows_of_nothing_but_columns_above_the_role_are_refused(spec: UseCase) -> None:
@@ -55,7 +55,7 @@ def test_rows_of_nothing_but_columns_above_the_role_are_refused(spec: UseCase) -
 
 
 def test_an_unknown_role_or_table_is_named(spec: UseCase) -> None:
-    with pytest.raises(AccessError, match=r"no role 'guest'; access is set for \['admin', 'op', 'user', 'viewer'\]"):
+    with pytest.raises(AccessError, match=r"no role 'guest'; access is set for .*'viewer'"):
         access().reads("guest", spec, "events", "public")
     with pytest.raises(AccessError, match=r"flight_delay has no table 'evnts'; it has .*'events'"):
         access().reads("viewer", spec, "evnts", "public")
@@ -66,6 +66,8 @@ def test_an_unknown_role_or_table_is_named(spec: UseCase) -> None:
 
 def test_records_are_internal_and_whole_rows_are_of_the_highest_class(spec: UseCase) -> None:
     columns = ["period", "row", "content"]
-    seen = {role: access().visible_columns(role, spec, "quarantine", columns) for role in ("viewer", "op", "admin")}
-    assert seen == {"viewer": [], "op": ["period", "row"], "admin": columns}
+    seen = {
+        role: access().visible_columns(role, spec, "quarantine", columns) for role in ("viewer", "operator", "admin")
+    }
+    assert seen == {"viewer": [], "operator": ["period", "row"], "admin": columns}
     assert access().visible_columns("viewer", spec, "predictions", ["probability"]) == []

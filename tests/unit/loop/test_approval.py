@@ -15,7 +15,7 @@ from tests.unit.fakes.adapters import packaged, services_in
 from tests.unit.loop.loop_worlds import SPEC, register, verdict
 
 RUN = "run-1"
-USERS = {"olga": "op", "otto": "op", "vera": "viewer", "tina": "user"}
+USERS = {"olga": "approver", "otto": "approver", "vera": "viewer", "tina": "engineer"}
 
 
 @pytest.fixture
@@ -113,7 +113,7 @@ def test_who_started_the_training_or_the_evaluation_cannot_answer_and_the_questi
 
 
 def test_a_single_login_is_told_to_add_another(tmp_path: Path) -> None:
-    services = services_in(tmp_path, airflow_users={"tina": "user"})
+    services = services_in(tmp_path, airflow_users={"tina": "engineer"})
     judge(services, people=("admin",))
     assert "add one to `MOEBIUS_AIRFLOW_USERS`" in approval.question(SPEC, services, RUN)["body"]
 

@@ -14,7 +14,7 @@ from tests.unit.fakes.adapters import services_in
 SPEC, JANUARY = load_usecase("flight_delay"), Period("2013-01")
 OWN, OTHER = "k01:" + "a" * 20, "k01:" + "b" * 20
 ANSWER = {"chosen_options": ["Approve"], "responded_by_user": {"id": "1", "name": "paul"}}
-USERS = {"olga": "admin", "paul": "op", "vera": "viewer"}
+USERS = {"olga": "admin", "paul": "operator", "vera": "viewer"}
 
 
 def prod(home: Path, environment: str = "prod", keys: str = OTHER) -> Services:

@@ -51,13 +51,13 @@ def test_a_token_gives_the_role_that_the_login_has_now(monkeypatch: pytest.Monke
     assert roles == {"olga": "viewer", "gone": None}
 
 
-@pytest.mark.parametrize("role", ["ADMIN", "admin", "Op", "stranger", None])
+@pytest.mark.parametrize("role", ["ADMIN", "admin", "Operator", "op", "stranger", None])
 def test_a_role_is_known_in_any_case_and_no_other_is(role: str | None) -> None:
     user, details = SimpleAuthManagerUser(username="u", role=role), DagDetails(id="a.rollback")
     allowed = MoebiusAuthManager().is_authorized_dag(
         method="POST", access_entity=DagAccessEntity.RUN, details=details, user=user
     )
-    assert allowed == ((role or "").lower() in ("admin", "op"))
+    assert allowed == ((role or "").lower() in ("admin", "operator"))
 
 
 async def _noop(scope: object, receive: object, send: object) -> None:

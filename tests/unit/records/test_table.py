@@ -138,7 +138,7 @@ def test_an_entry_is_described_and_protected(monkeypatch: pytest.MonkeyPatch) ->
     assert "costs" in known_tables(SPEC)
     assert (column_level(SPEC, "costs", "euros"), column_level(SPEC, "costs", "parts")) == ("internal", "personal")
     access = Access(roles=Settings().access, tables={})
-    assert access.visible_columns("op", SPEC, "costs", COSTS.schema.names) == COSTS.schema.names[:-1]
+    assert access.visible_columns("operator", SPEC, "costs", COSTS.schema.names) == COSTS.schema.names[:-1]
 
 
 def test_figures_of_a_period_are_replaced_as_a_whole() -> None:
