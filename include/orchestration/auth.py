@@ -134,5 +134,5 @@ class MoebiusAuthManager(SimpleAuthManager):
 
 def _as_airflow_knows(user: SimpleAuthManagerUser) -> SimpleAuthManagerUser:
     """The same login with Airflow's own role; without one when the role is not known."""
-    names: dict[str, str] = {**AIRFLOWS}
-    return SimpleAuthManagerUser(username=user.username, role=names.get((user.role or "").lower()), teams=user.teams)
+    role = next((theirs for ours, theirs in AIRFLOWS.items() if ours == (user.role or "").lower()), None)
+    return SimpleAuthManagerUser(username=user.username, role=role, teams=user.teams)
