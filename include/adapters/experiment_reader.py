@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 
 from include.errors import NotFoundError, ServiceError
+from include.formats import certificates
 from include.settings import Settings
 
 TIMEOUT = 10.0
@@ -41,7 +42,10 @@ class MlflowReader:
 
     def _get(self, path: str, query: dict[str, str], what: str) -> str:
         try:
-            answer = httpx.get(f"{self.url}{path}", params=query, auth=self._login, timeout=TIMEOUT)
+            answer = httpx.get(
+                f"{self.url}{path}", params=query, auth=self._login, timeout=TIMEOUT,
+                verify=certificates.needed(self.url),
+            )  # fmt: skip
         except httpx.HTTPError as error:
             raise ServiceError(f"MLflow at {self.url} could not read {what}: {error}; see `make status`") from error
         if answer.is_success:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from include.errors import ServiceError
+from include.formats import certificates
 from include.settings import Settings
 from include.state_root import runs
 
@@ -32,7 +33,8 @@ class KServe:
         import httpx
 
         seconds = self.settings.serving_timeout
-        return httpx.Client(base_url=f"http://{self.settings.triton_http}", trust_env=False, timeout=seconds)
+        url = f"http://{self.settings.triton_http}"
+        return httpx.Client(base_url=url, trust_env=False, timeout=seconds, verify=certificates.needed(url))
 
     def close(self) -> None:
         """Close the connections that were opened."""

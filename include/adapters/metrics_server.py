@@ -16,6 +16,7 @@ from include.contracts.calendar import Calendar
 from include.contracts.operations import Alert
 from include.contracts.period import Period
 from include.errors import ServiceError, SettingsError
+from include.formats import certificates
 from include.formats.atomic_file import write_atomically
 from include.settings import ROOT, Settings
 
@@ -69,7 +70,7 @@ class Prometheus:
     async def firing(self) -> list[Alert]:
         """The firing alerts of all use cases; raises ServiceError when Prometheus does not answer."""
         try:
-            async with httpx.AsyncClient(timeout=self.timeout, verify=_verify(self.url)) as client:
+            async with httpx.AsyncClient(timeout=self.timeout, verify=certificates.needed(self.url)) as client:
                 answer = (await client.get(f"{self.url}/api/v1/alerts")).raise_for_status()
         except httpx.HTTPError as error:
             raise ServiceError(f"Prometheus at {self.url} did not answer: {error}; see `make status`") from error
@@ -77,7 +78,7 @@ class Prometheus:
 
     def _get(self, path: str, parameters: Mapping[str, str]) -> dict[str, Any]:
         try:
-            verify = _verify(self.url)
+            verify = certificates.needed(self.url)
             body = httpx.get(f"{self.url}{path}", params=dict(parameters), timeout=self.timeout, verify=verify).json()
         except (httpx.HTTPError, ValueError) as error:
             raise ServiceError(f"Prometheus at {self.url} did not answer {path}: {error}; see `make status`") from error
@@ -85,11 +86,6 @@ class Prometheus:
             fault = f"{body.get('errorType')}: {body.get('error')}"
             raise ServiceError(f"Prometheus at {self.url} refused {path} {dict(parameters)}: {fault}")
         return dict(body["data"])
-
-
-def _verify(url: str) -> bool:
-    """Certificates are loaded (50 ms of CPU for every call) only where there is one to verify."""
-    return not url.startswith("http://")
 
 
 def _firing(data: Mapping[str, Any]) -> list[Alert]:

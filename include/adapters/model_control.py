@@ -8,6 +8,7 @@ from typing import Any
 import httpx
 
 from include.errors import NoAnswerError, RequestFailedError, ServiceError
+from include.formats import certificates
 from include.ports.serving import ModelState, ProbeAnswer
 from include.settings import Settings
 
@@ -103,7 +104,9 @@ class TritonControl:
     def _ask(self, verb: str, path: str, content: Any = None, seconds: float = ANSWER_SECONDS) -> httpx.Response:
         url = f"{self._http}/{path}"
         try:
-            answer = httpx.request(verb, url, json=content, timeout=seconds, trust_env=False)
+            answer = httpx.request(
+                verb, url, json=content, timeout=seconds, trust_env=False, verify=certificates.needed(url)
+            )
         except httpx.HTTPError as error:
             raise ServiceError(f"{url}: {type(error).__name__}: {error}") from error
         if answer.is_error:

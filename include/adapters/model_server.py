@@ -15,6 +15,7 @@ import numpy as np
 
 from include.contracts.encoding import category
 from include.errors import DataError, DeploymentError, RequestFailedError, RequestRefusedError, ServiceError
+from include.formats import certificates
 from include.settings import Settings, inherited_environment
 
 PROTOCOL = {"string": "BYTES", "float": "FP32", "double": "FP64", "timestamp": "FP64"}
@@ -174,7 +175,7 @@ class TritonServer:
         """The rollout generation that every process of the model follows at least; None when none says so."""
         url = f"http://{self.settings.host}:{self.settings.triton_metrics_port}/metrics"
         try:
-            text = httpx.get(url, timeout=5, trust_env=False).text
+            text = httpx.get(url, timeout=5, trust_env=False, verify=certificates.needed(url)).text
         except httpx.HTTPError:
             return None
         lines = (line for line in text.splitlines() if line.startswith("moebius_rollout_generation{"))

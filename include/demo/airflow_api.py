@@ -11,6 +11,7 @@ from urllib.parse import quote
 import httpx
 
 from include.errors import MoebiusError, ServiceError
+from include.formats import certificates
 from include.governance.approval import REASON
 from include.governance.rights import may
 from include.platform import airflow
@@ -45,7 +46,8 @@ class Airflow:
 
     def __init__(self, settings: Settings, watch: Callable[[dict, list[dict]], None], login: str | None = None) -> None:
         self.settings, self.watch, self.login = settings, watch, login or settings.airflow_user
-        self._http = httpx.Client(base_url=f"{settings.airflow_url}/api/v2", timeout=30, trust_env=False)
+        url = f"{settings.airflow_url}/api/v2"
+        self._http = httpx.Client(base_url=url, timeout=30, trust_env=False, verify=certificates.needed(url))
         self._login()
 
     def _login(self) -> None:

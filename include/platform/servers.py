@@ -13,6 +13,7 @@ import httpx
 from include.adapters import experiment_server, haproxy, metrics_server, model_server, redis_server
 from include.adapters.experiment_server import mlflow_server
 from include.errors import NotFoundError
+from include.formats import certificates
 from include.gateway import clients
 from include.platform import airflow, databases, gateway, secrets, supervisord
 from include.platform.supervisor import Service, Supervisor
@@ -128,7 +129,10 @@ def healthy(instance: Instance) -> bool:
         return redis_server.ready(instance.health)
     login = LOGINS.get(instance.declared.name, lambda settings: None)
     try:
-        answer = httpx.get(instance.health, timeout=5, trust_env=False, auth=login(instance.settings))
+        answer = httpx.get(
+            instance.health, timeout=5, trust_env=False, auth=login(instance.settings),
+            verify=certificates.needed(instance.health),
+        )  # fmt: skip
     except httpx.HTTPError:
         return False
     expected = answer.is_success and all(text in answer.text for text in instance.declared.expects)

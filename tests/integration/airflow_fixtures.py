@@ -106,7 +106,7 @@ def await_api(server: Running, seconds: float = 180) -> None:
     deadline = time.monotonic() + seconds
     while True:
         try:
-            httpx.get(f"{server.settings.airflow_url}/api/v2/version").raise_for_status()
+            httpx.get(f"{server.settings.airflow_url}/api/v2/version", verify=False).raise_for_status()
             return
         except httpx.HTTPError:
             ended = server.process.poll() is not None or time.monotonic() > deadline
@@ -116,6 +116,10 @@ def await_api(server: Running, seconds: float = 180) -> None:
 
 def client(settings: Settings, login: str, password: str) -> httpx.Client:
     body = {"username": login, "password": password}
-    token = httpx.post(f"{settings.airflow_url}/auth/token", json=body).raise_for_status().json()["access_token"]
+    token = (
+        httpx.post(f"{settings.airflow_url}/auth/token", json=body, verify=False)
+        .raise_for_status()
+        .json()["access_token"]
+    )
     headers = {"Authorization": f"Bearer {token}"}
-    return httpx.Client(base_url=settings.airflow_url, headers=headers, timeout=60)
+    return httpx.Client(base_url=settings.airflow_url, headers=headers, timeout=60, verify=False)

@@ -109,6 +109,7 @@ def _await_answer(settings: Settings, process: subprocess.Popen, log: Path, seco
             answer = httpx.get(
                 f"{settings.mlflow_url}/api/2.0/mlflow/experiments/get?experiment_id=0",
                 timeout=30,
+                verify=False,
                 auth=(settings.mlflow_user, PASSWORD),
             )
             if answer.status_code == 200:

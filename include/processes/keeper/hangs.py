@@ -17,6 +17,7 @@ import httpx
 import psutil
 
 from include.adapters import redis_server
+from include.formats import certificates
 from include.platform import patience, processes, supervisord
 from include.platform.supervisor import Supervisor
 from include.platform.topology import TOPOLOGY, Instance, instances_of
@@ -124,7 +125,9 @@ def sign_of_life(instance: Instance) -> Sign:
     if url.scheme == "redis":
         return _now() if redis_server.answers(instance.health) else None
     try:
-        answer = httpx.get(instance.health, timeout=ASK_SECONDS, trust_env=False)
+        answer = httpx.get(
+            instance.health, timeout=ASK_SECONDS, trust_env=False, verify=certificates.needed(instance.health)
+        )
     except httpx.HTTPError:
         return UNKNOWN if instance.declared.beat else None
     return _heartbeat(answer, instance.declared.beat) if instance.declared.beat else _now()
