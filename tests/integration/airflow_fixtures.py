@@ -12,6 +12,7 @@ from typing import Any
 
 import httpx
 
+from include.formats import certificates
 from include.platform import airflow, secrets
 from include.settings import Settings
 from tests.integration.ports import free_ports
@@ -103,10 +104,10 @@ def _running(settings: Settings, *arguments: str) -> Iterator[Running]:
 
 
 def await_api(server: Running, seconds: float = 180) -> None:
-    deadline = time.monotonic() + seconds
+    deadline, url = time.monotonic() + seconds, f"{server.settings.airflow_url}/api/v2/version"
     while True:
         try:
-            httpx.get(f"{server.settings.airflow_url}/api/v2/version", verify=False).raise_for_status()
+            httpx.get(url, verify=certificates.needed(url)).raise_for_status()
             return
         except httpx.HTTPError:
             ended = server.process.poll() is not None or time.monotonic() > deadline
@@ -115,11 +116,7 @@ def await_api(server: Running, seconds: float = 180) -> None:
 
 
 def client(settings: Settings, login: str, password: str) -> httpx.Client:
-    body = {"username": login, "password": password}
-    token = (
-        httpx.post(f"{settings.airflow_url}/auth/token", json=body, verify=False)
-        .raise_for_status()
-        .json()["access_token"]
-    )
-    headers = {"Authorization": f"Bearer {token}"}
-    return httpx.Client(base_url=settings.airflow_url, headers=headers, timeout=60, verify=False)
+    url, verify = settings.airflow_url, certificates.needed(settings.airflow_url)
+    asked = httpx.post(f"{url}/auth/token", json={"username": login, "password": password}, verify=verify)
+    headers = {"Authorization": f"Bearer {asked.raise_for_status().json()['access_token']}"}
+    return httpx.Client(base_url=url, headers=headers, timeout=60, verify=verify)

@@ -20,6 +20,7 @@ from include.contracts.tables import SnapshotRef
 from include.data import ingestion, processing, versioning
 from include.data import staging as stage
 from include.development.datasets import building
+from include.formats import certificates
 from include.platform import secrets
 from include.services.composition import Services
 from include.settings import Settings
@@ -109,7 +110,7 @@ def _await_answer(settings: Settings, process: subprocess.Popen, log: Path, seco
             answer = httpx.get(
                 f"{settings.mlflow_url}/api/2.0/mlflow/experiments/get?experiment_id=0",
                 timeout=30,
-                verify=False,
+                verify=certificates.needed(settings.mlflow_url),
                 auth=(settings.mlflow_user, PASSWORD),
             )
             if answer.status_code == 200:

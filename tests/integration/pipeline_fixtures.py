@@ -32,6 +32,7 @@ from include.development.trainers.protocol import Matrix, Problem, Run
 from include.development.trainers.trained_model import TrainedModel
 from include.development.trainers.xgboost import XGBoostTrainer
 from include.errors import ServiceError
+from include.formats import certificates
 from include.platform.servers import service
 from include.platform.supervisor import Supervisor
 from include.platform.topology import instances_of
@@ -237,7 +238,7 @@ class Serving:
     def metrics(self) -> dict[str, float]:
         """Every sample of the metrics endpoint: series to value."""
         url = f"http://{self.settings.host}:{self.settings.triton_metrics_port}/metrics"
-        lines = httpx.get(url, trust_env=False, verify=False).text.splitlines()
+        lines = httpx.get(url, trust_env=False, verify=certificates.needed(url)).text.splitlines()
         return {k: float(v) for k, v in (line.rsplit(" ", 1) for line in lines if line and line[0] != "#")}
 
     def figure(self, name: str, **labels: str) -> float:
@@ -380,6 +381,6 @@ def prometheus(serving: Serving, tmp_path_factory: pytest.TempPathFactory) -> It
 
 def _ready(url: str) -> bool:
     try:
-        return httpx.get(url, trust_env=False, verify=False).is_success
+        return httpx.get(url, trust_env=False, verify=certificates.needed(url)).is_success
     except httpx.HTTPError:
         return False
