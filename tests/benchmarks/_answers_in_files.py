@@ -21,6 +21,7 @@ from include.contracts.tables import RowFilter
 from include.evaluation import histograms
 from include.operations import counting, drift
 from include.settings import ROOT
+from tests.benchmarks._peak import peak_gb
 
 CHUNK = 100_000
 MONTH = "2013-03"
@@ -77,12 +78,6 @@ def count(home: Path) -> dict[str, float]:
     if drifted != shifted:
         raise RuntimeError(f"{sorted(shifted)} were shifted, and {sorted(drifted)} are found")
     return measured
-
-
-def peak_gb() -> float:
-    """Peak resident memory of this process; ``ru_maxrss`` begins with that of the process that started it."""
-    status = Path("/proc/self/status").read_text()
-    return round(int(status.partition("VmHWM:")[2].split()[0]) / 1024**2, 3)
 
 
 def _count(home: Path) -> dict[str, Any]:

@@ -5,7 +5,6 @@ Each run is a process of its own, so that its peak memory is its own.
 
 import json
 import os
-import resource
 import subprocess
 import sys
 import tempfile
@@ -23,6 +22,7 @@ from include.services.composition import Services
 from include.settings import ROOT, Settings, load_settings
 from include.specification.loader import load_usecase
 from tests.benchmarks import _pandas_pipeline
+from tests.benchmarks._peak import peak_gb
 from tests.benchmarks._synthetic import enlarge, pseudonymised
 from tests.integration.state_fixtures import snapshots_in
 
@@ -133,6 +133,5 @@ if __name__ == "__main__":
     begun = time.perf_counter()
     count = {"ours": _ours, "pandas": _pandas}[sys.argv[1]](Path(sys.argv[2]))
     seconds = time.perf_counter() - begun
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024**2
-    print(json.dumps({"rows": count, "seconds": round(seconds, 2), "peak_gb": round(peak, 3)}), flush=True)
+    print(json.dumps({"rows": count, "seconds": round(seconds, 2), "peak_gb": peak_gb()}), flush=True)
     os._exit(0)  # DuckDB reports its own objects as leaked at a normal exit

@@ -2,7 +2,6 @@
 
 import json
 import os
-import resource
 import subprocess
 import sys
 import tempfile
@@ -25,6 +24,7 @@ from include.ports.quality import CheckEngine
 from include.services.composition import Services
 from include.settings import ROOT, Settings, load_settings
 from include.specification.loader import load_usecase
+from tests.benchmarks._peak import peak_gb
 from tests.benchmarks._synthetic import enlarge, pseudonymised
 
 SAMPLES = 5
@@ -105,9 +105,8 @@ def _check(who: str, file: Path) -> dict[str, Any]:
     begun = time.perf_counter()
     outcomes = engine.outcomes(file, checks)
     seconds = time.perf_counter() - begun
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024**2
     verdict = [[c.check, c.passed, c.broken, c.unexpected] for c in outcomes]
-    return {"seconds": round(seconds, 2), "peak_gb": round(peak, 3), "verdict": verdict}
+    return {"seconds": round(seconds, 2), "peak_gb": peak_gb(), "verdict": verdict}
 
 
 def _validator() -> SuiteValidator:

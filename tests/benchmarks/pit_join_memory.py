@@ -2,7 +2,6 @@
 
 import json
 import os
-import resource
 import subprocess
 import sys
 import tempfile
@@ -15,6 +14,7 @@ import duckdb
 from include.adapters.feature_store import FeastFeatureStore
 from include.settings import ROOT, Settings, load_settings
 from tests.benchmarks import pit_join
+from tests.benchmarks._peak import peak_gb
 
 MILLION = 1_000_000
 EVENTS = 20 * MILLION
@@ -73,6 +73,5 @@ if __name__ == "__main__":
     begun = time.perf_counter()
     count = join(Path(sys.argv[1]))
     seconds = time.perf_counter() - begun
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024**2
-    print(json.dumps({"rows": count, "seconds": round(seconds, 1), "peak_gb": round(peak, 3)}), flush=True)
+    print(json.dumps({"rows": count, "seconds": round(seconds, 1), "peak_gb": peak_gb()}), flush=True)
     os._exit(0)  # DuckDB reports its own objects as leaked at a normal exit
