@@ -62,6 +62,11 @@ class Settings(StateRoot, BaseSettings):
     exchange: Path = Field(
         Path(), description="directory of encrypted exports and hand-overs; default: exchange/ of prod's home"
     )
+    audit_checkpoints: Path = Field(
+        Path(),
+        description="directory of copies of the audit log's signed checkpoints, outside of home; default: "
+        "<home>-checkpoints/<environment> beside prod's home",
+    )
     host: str = Field("127.0.0.1", description="address every embedded service binds to")
     airflow_port: int = Field(8080, description="Airflow UI and REST")
     mlflow_port: int = Field(5000, description="MLflow tracking server")
@@ -163,8 +168,19 @@ class Settings(StateRoot, BaseSettings):
             prod = self.home if self.environment == "prod" else ROOT / "var"
             object.__setattr__(self, "exchange", prod / "exchange")
         object.__setattr__(self, "exchange", self.exchange.expanduser().resolve())
-        for name in ("home", "exchange"):
+        if "audit_checkpoints" not in self.model_fields_set:
+            beside = self.home if self.environment == "prod" or "home" in self.model_fields_set else ROOT / "var"
+            default = beside.with_name(f"{beside.name}-checkpoints") / self.environment
+            object.__setattr__(self, "audit_checkpoints", default)
+        object.__setattr__(self, "audit_checkpoints", self.audit_checkpoints.expanduser().resolve())
+        for name in ("home", "exchange", "audit_checkpoints"):
             _require_usable(name, getattr(self, name))
+        if self.audit_checkpoints.is_relative_to(self.home):
+            raise SettingsError(
+                f"MOEBIUS_AUDIT_CHECKPOINTS={str(self.audit_checkpoints)!r} is below the state root {self.home}: "
+                "whoever can change the audit log could change its checkpoints too; choose a directory elsewhere, best "
+                "on another machine or a disk that can only be added to"
+            )
 
     def _dev_defaults(self) -> dict[str, Path | int]:
         """What dev has of its own, unless it was set: its state and every port."""

@@ -52,12 +52,16 @@ class StateRoot:
     """The catalog and the data sheets: ``catalog/<usecase>/catalog.json``, ``<table>.md``, ``<table>.html``."""
     lineage = Below("lineage")
     """OpenLineage events, one JSON object a line: ``lineage/<day>.jsonl``."""
+    audit = Below("audit")
+    """The audit log: ``audit/<day>.jsonl``, its trees, and signed checkpoints."""
     airflow_home = Below("airflow")
     key_file = Below("keys", "pseudonym.keys")
     """The embedded platform's own pseudonym keys, mode 0600; the next three likewise."""
     private_key_file = Below("keys", "private.key")
     hand_over_key_file = Below("keys", "hand_over.keys")
     mlflow_password_file = Below("keys", "mlflow.password")
+    audit_subject_keys = Below("keys", "audit_subjects.db")
+    """Keys of people in the audit log: an erasure deletes one. No backup may outlive it."""
     approval_key_file = Below("keys", "approval.key")
     """Signs the record of approvals; mode 0600."""
     approval_public_keys = Below("keys", "approval.pub")

@@ -5,7 +5,20 @@ import sys
 
 import typer
 
-from include.commands import bench, catalog, check, demo, doctor, exports, gateway, platform, read, reproduce, subject
+from include.commands import (
+    audit,
+    bench,
+    catalog,
+    check,
+    demo,
+    doctor,
+    exports,
+    gateway,
+    platform,
+    read,
+    reproduce,
+    subject,
+)
 from include.commands.failure import report
 from include.errors import MoebiusError
 
@@ -44,6 +57,7 @@ app.command(rich_help_panel=DATA)(read.read)
 app.add_typer(catalog.app, name="catalog", rich_help_panel=DATA)
 app.add_typer(exports.app, name="export", rich_help_panel=DATA)
 app.command(rich_help_panel=DATA)(subject.subject)
+app.add_typer(audit.app, name="audit", rich_help_panel=DATA)
 app.add_typer(gateway.app, name="gateway", rich_help_panel=MODELS)
 app.command(rich_help_panel=MODELS)(reproduce.reproduce)
 app.command(rich_help_panel=DEVELOPMENT)(check.check)

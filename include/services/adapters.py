@@ -6,8 +6,10 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+from include.contracts.pseudonyms import KeyRing, is_token
 from include.errors import MissingPeriodError, SpecError
-from include.ports.audit import AuditLog
+from include.governance.privacy_state import PrivacyState
+from include.ports.audit import AuditLog, SubjectKeys
 from include.ports.development import ExperimentReader, ExperimentTracker
 from include.ports.exports import ExportStore
 from include.ports.features import FeatureStore
@@ -53,9 +55,31 @@ class Adapters:
 
     @cached_property
     def audit(self) -> AuditLog:
-        from include.adapters.audit_log import FileAuditLog
+        from include.adapters.audit_log import FileAuditLog, SqliteSubjectKeys
 
-        return FileAuditLog(self.settings.home / "audit", self.locks)
+        settings = self.settings
+        keys = SqliteSubjectKeys(settings.audit_subject_keys)
+        return FileAuditLog(
+            settings.audit, self.locks, keys, self.signatures, settings.audit_checkpoints, self._pseudonym
+        )
+
+    @cached_property
+    def audit_keys(self) -> SubjectKeys:
+        """The keys of people in the audit log."""
+        from include.adapters.audit_log import SqliteSubjectKeys
+
+        return SqliteSubjectKeys(self.settings.audit_subject_keys)
+
+    def _pseudonym(self, usecase: str, value: str) -> str:
+        """The token of a person's value, where there are keys; the value itself in a process without them."""
+        text, note = self.settings.keys_text(), PrivacyState(usecase, self.state, self.locks).key_note()
+        if not text or is_token(value):
+            return value
+        try:
+            ring = KeyRing.parse(text)
+            return (ring.noted(note) if note else ring).token(value)
+        except ValueError:  # whoever uses the keys says what is wrong with them
+            return value
 
     @cached_property
     def state(self) -> StateStore:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from include.services.adapters import Adapters
 from include.services.answers import Answers
 from include.services.approvals import Approvals
+from include.services.audit import Audit
 from include.services.places import Places
 from include.services.predictions import Predictions
 from include.services.privacy import Privacy
@@ -41,6 +42,7 @@ class Services:
         self.predictions = Predictions(self.adapters, self.records)
         self.answers = Answers(self.adapters, self.records)
         self.privacy = Privacy(self.secret, self.records)
+        self.audit = Audit(self.adapters)
 
     @cached_property
     def access(self) -> "Access":

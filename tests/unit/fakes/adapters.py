@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+from include.adapters.audit_log import FileAuditLog, SqliteSubjectKeys
 from include.adapters.release_store import DirectoryReleases
 from include.adapters.signatures import StateRootSignatures
 from include.deployment import release
@@ -31,6 +32,10 @@ class FakeAdapters:
         self.replicas: list[FollowingServer] = []
         self.log = MemoryLog()
         self.signatures = StateRootSignatures(settings.approval_key_text(), settings.approval_public_keys)
+        self.audit_keys = SqliteSubjectKeys(settings.audit_subject_keys)
+        self.audit = FileAuditLog(
+            settings.audit, self.locks, self.audit_keys, self.signatures, settings.audit_checkpoints
+        )
         self.streams: dict[str, Any] = {}
 
     def connector(self, spec: UseCase, table: str, delivered: Path | None = None) -> Any:
