@@ -13,9 +13,7 @@ from include.services import verdicts
 from include.services.composition import Services
 from include.settings import Settings
 from include.specification.loader import load_usecase
-from tests.integration.ml_fixtures import mlflow
 
-__all__ = ["mlflow"]
 pytestmark = pytest.mark.integration
 SPEC = load_usecase("flight_delay")
 PART = PartRef(path="/nowhere.parquet", rows=1, content_hash="0" * 64, periods=["2013-03"])

@@ -27,10 +27,9 @@ from include.settings import ROOT, Settings, inherited_environment
 from include.specification.data import ColumnPrivacy, Privacy
 from include.specification.loader import load_usecase
 from tests.integration.data_fixtures import DataRooms, validator
-from tests.integration.ml_fixtures import mlflow
 from tests.integration.ports import free_port
 
-__all__ = ["mlflow", "validator"]
+__all__ = ["validator"]
 pytestmark = pytest.mark.integration
 SPEC = load_usecase("flight_delay")
 ANSWERS = {

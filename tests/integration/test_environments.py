@@ -18,11 +18,10 @@ from include.platform.airflow import environment
 from include.services.composition import Services
 from include.settings import Settings
 from include.specification.loader import load_usecase, usecase_names
-from tests.integration.ml_fixtures import mlflow
 from tests.integration.ports import free_port
 from tests.integration.redis_fixtures import redis_settings
 
-__all__ = ["mlflow", "redis_settings"]
+__all__ = ["redis_settings"]
 pytestmark = pytest.mark.integration
 SPEC = load_usecase("flight_delay")
 

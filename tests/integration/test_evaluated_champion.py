@@ -19,10 +19,9 @@ from include.services.composition import Services
 from include.settings import Settings
 from include.specification.learning import Behaviour
 from include.specification.usecase import UseCase
-from tests.integration.ml_fixtures import mlflow
 from tests.integration.pipeline_fixtures import SPEC, Serving, bare_serving, requests_frame
 
-__all__ = ["bare_serving", "mlflow"]
+__all__ = ["bare_serving"]
 pytestmark = pytest.mark.integration
 CARD = "# A card\n"
 

@@ -15,10 +15,9 @@ from include.adapters.experiment_tracker import MlflowTracker
 from include.adapters.file_locks import FileLocks
 from include.platform import secrets
 from include.settings import Settings
-from tests.integration.ml_fixtures import PASSWORD, mlflow
+from tests.integration.mlflow_fixtures import PASSWORD
 
 pytestmark = pytest.mark.integration
-__all__ = ["mlflow"]
 OPEN = {"/health"}
 """What answers an anonymous: that the server lives, and no more."""
 PARAMETER = re.compile(r"<[^>]*>|\{[^}]*\}")

@@ -13,7 +13,6 @@ from include.adapters.file_state import FileState
 from include.contracts.development import DatasetRef, PartRef, TrialRecord
 from include.errors import DamagedFileError, DamagedStateError, NotFoundError, ServiceError
 from include.settings import Settings
-from tests.integration.ml_fixtures import mlflow  # noqa: F401
 from tests.integration.ports import free_port
 
 pytestmark = pytest.mark.integration
@@ -32,7 +31,7 @@ DATASET = DatasetRef(
 
 
 @pytest.fixture
-def tracker(mlflow: Settings) -> MlflowTracker:  # noqa: F811
+def tracker(mlflow: Settings) -> MlflowTracker:
     return MlflowTracker(mlflow, FileLocks(mlflow.home))
 
 
@@ -64,7 +63,7 @@ def test_a_key_finds_its_version(tracker: MlflowTracker) -> None:
     assert log(tracker, b"other bytes", "keyed", key="k1") == model
 
 
-def test_the_same_training_key_six_times_at_once_gives_one_version(tracker: MlflowTracker, mlflow: Settings) -> None:  # noqa: F811
+def test_the_same_training_key_six_times_at_once_gives_one_version(tracker: MlflowTracker, mlflow: Settings) -> None:
     others = [MlflowTracker(mlflow, FileLocks(mlflow.home)) for _ in range(6)]
     with ThreadPoolExecutor(6) as pool:
         models = list(pool.map(lambda other: log(other, b"a model", "at_once", key="k1"), others))
@@ -155,7 +154,7 @@ def test_documents_are_added_and_replaced(tracker: MlflowTracker) -> None:
         assert tracker.document(model, "evaluation/verdict.json") == text
 
 
-def test_a_changed_artifact_is_refused(tracker: MlflowTracker, mlflow: Settings) -> None:  # noqa: F811
+def test_a_changed_artifact_is_refused(tracker: MlflowTracker, mlflow: Settings) -> None:
     model = log(tracker, b"honest", "changed")
     (stored,) = (mlflow.home / "mlflow" / "artifacts").glob(f"*/{model.run_id}/artifacts/{MODEL_FILE}")
     stored.write_bytes(b"swapped")
@@ -179,12 +178,12 @@ def test_a_dead_server_is_a_service_error(tmp_path: Path) -> None:
         dead.versions("x")
 
 
-def test_the_server_is_one_process(mlflow: Settings) -> None:  # noqa: F811
+def test_the_server_is_one_process(mlflow: Settings) -> None:
     mine = [p for p in psutil.Process().children(recursive=True) if str(mlflow.mlflow_port) in p.cmdline()]
     assert len(mine) == 1
 
 
-def test_another_store_than_the_one_that_was_used_is_refused(mlflow: Settings, tmp_path: Path) -> None:  # noqa: F811
+def test_another_store_than_the_one_that_was_used_is_refused(mlflow: Settings, tmp_path: Path) -> None:
     state, locks = FileState(tmp_path, FileLocks(tmp_path)), FileLocks(tmp_path)
     mine = MlflowTracker(mlflow, locks, state)
     mine.versions("store_case")

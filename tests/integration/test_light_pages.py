@@ -15,10 +15,8 @@ from include.errors import NotFoundError, ServiceError
 from include.services.composition import Services
 from include.settings import ROOT, Settings
 from include.specification.loader import load_usecase
-from tests.integration.ml_fixtures import mlflow
 from tests.integration.ports import free_port
 
-__all__ = ["mlflow"]
 pytestmark = pytest.mark.integration
 SPEC = load_usecase("flight_delay")
 HEAVY = [

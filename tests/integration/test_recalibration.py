@@ -24,13 +24,12 @@ from include.operations import monitoring, retraining
 from include.services.composition import Services
 from include.settings import Settings
 from include.specification.learning import Behaviour, Metrics, Trainer, Training
-from tests.integration.ml_fixtures import mlflow
 from tests.integration.pipeline_fixtures import Serving, bare_serving
 from tests.integration.test_rebuild import SPEC as FLIGHTS
 from tests.integration.test_rebuild import World
 from tests.unit.development.frames import events
 
-__all__ = ["bare_serving", "mlflow"]
+__all__ = ["bare_serving"]
 
 pytestmark = pytest.mark.integration
 ROWS, DOUBLED = 900, "2013-05"

@@ -2,7 +2,6 @@
 
 import json
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +30,6 @@ from include.services.composition import Services
 from include.settings import Settings
 from include.specification.learning import Behaviour, Trainer, Training
 from include.specification.usecase import UseCase
-from tests.integration.ml_fixtures import mlflow_running
 from tests.integration.test_rebuild import SPEC as FLIGHTS
 from tests.integration.test_rebuild import World
 from tests.unit.fakes.approvals import approve
@@ -70,12 +68,11 @@ class Judged:
 
 
 @pytest.fixture(scope="module")
-def judged(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Judged]:
-    with mlflow_running(tmp_path_factory.mktemp("refitted")) as settings:
-        world = World(settings.home)
-        for period in PERIODS:
-            world.publish(period)
-        yield Judged(world, Services(settings))
+def judged(mlflow: Settings, tmp_path_factory: pytest.TempPathFactory) -> Judged:
+    world = World(tmp_path_factory.mktemp("refitted"))
+    for period in PERIODS:
+        world.publish(period)
+    return Judged(world, Services(mlflow.model_copy(update={"home": world.home})))
 
 
 @pytest.mark.parametrize("trainer", [XGBOOST, TORCH], ids=lambda trainer: trainer.name)

@@ -1,7 +1,6 @@
 """A registered model is trained again from its record alone, and answers the same."""
 
 import shutil
-from collections.abc import Iterator
 
 import pytest
 
@@ -13,8 +12,8 @@ from include.development.order import Order
 from include.errors import DataError, NotFoundError
 from include.loop import training
 from include.services.composition import Services
+from include.settings import Settings
 from include.specification.learning import Behaviour, Trainer
-from tests.integration.ml_fixtures import mlflow_running
 from tests.integration.test_rebuild import SPEC as FLIGHTS
 from tests.integration.test_rebuild import World
 
@@ -41,12 +40,11 @@ class Trained:
 
 
 @pytest.fixture(scope="module")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Trained]:
-    with mlflow_running(tmp_path_factory.mktemp("reproduced")) as settings:
-        world = World(settings.home)
-        for period in PERIODS:
-            world.publish(period)
-        yield Trained(world, Services(settings))
+def trained(mlflow: Settings, tmp_path_factory: pytest.TempPathFactory) -> Trained:
+    world = World(tmp_path_factory.mktemp("reproduced"))
+    for period in PERIODS:
+        world.publish(period)
+    return Trained(world, Services(mlflow.model_copy(update={"home": world.home})))
 
 
 def test_xgboost_comes_out_to_the_last_bit_on_rebuilt_data(trained: Trained) -> None:

@@ -17,7 +17,6 @@ from include.errors import ConflictError, DeploymentError
 from include.loop.rollout import promote_release
 from include.services.composition import Services
 from include.settings import ROOT, Settings
-from tests.integration.ml_fixtures import mlflow
 from tests.integration.pipeline_fixtures import (
     FEATURES,
     SPEC,
@@ -34,7 +33,7 @@ from tests.integration.pipeline_fixtures import (
 )
 
 pytestmark = pytest.mark.integration
-__all__ = ["bare_serving", "mlflow", "prometheus", "serving"]
+__all__ = ["bare_serving", "prometheus", "serving"]
 
 FIRST, SECOND = "r0001", "r0002"
 

@@ -18,7 +18,6 @@ from include.loop import rollout as steps
 from include.services.composition import Services
 from include.settings import ROOT, SECRETS, Settings
 from include.specification.usecase import UseCase
-from tests.integration.ml_fixtures import mlflow
 from tests.integration.pipeline_fixtures import (
     Load,
     Serving,
@@ -32,7 +31,7 @@ from tests.integration.pipeline_fixtures import (
 from tests.unit.fakes.approvals import approve
 
 pytestmark = pytest.mark.integration
-__all__ = ["mlflow", "prometheus", "serving"]
+__all__ = ["prometheus", "serving"]
 FIRST, SECOND = "r0001", "r0002"
 
 

@@ -17,14 +17,14 @@ from include.services.composition import Services
 from include.settings import ROOT, Settings
 from include.specification.usecase import UseCase
 from tests.integration.docker_fixtures import docker_url, training_image  # noqa: F401
-from tests.integration.ml_fixtures import build_dataset, dataset, flights, mlflow, spec  # noqa: F401
+from tests.integration.ml_fixtures import build_dataset, dataset, flights, spec  # noqa: F401
 
 pytestmark = pytest.mark.integration
 QUICK = {"n_estimators": 20}
 
 
 @pytest.fixture
-def services(mlflow: Settings) -> Services:  # noqa: F811
+def services(mlflow: Settings) -> Services:
     return Services(mlflow)
 
 

@@ -18,6 +18,7 @@ from include.development.datasets import building
 from include.development.trainers.trained_model import TrainedModel
 from include.families.registry import family
 from include.loop.batch_inference import score_partition
+from include.settings import Settings
 from include.specification.usecase import UseCase
 from include.usecases.aircraft_segment import features
 from tests.integration.usecase_fixtures import Loop, live
@@ -106,9 +107,11 @@ def with_short_windows(spec: UseCase) -> UseCase:
     return spec.model_copy(update=parts)
 
 
-def test_weather_forecast_from_its_source_to_monitored_answers_and_a_second_candidate(tmp_path: Path) -> None:
+def test_weather_forecast_from_its_source_to_monitored_answers_and_a_second_candidate(
+    tmp_path: Path, mlflow: Settings
+) -> None:
     """The answers of a day are about hours of the next: their truth is in its table, their figures are of their day."""
-    with live(tmp_path, "weather_forecast") as loop:
+    with live(tmp_path, "weather_forecast", mlflow) as loop:
         loop.spec = with_short_windows(loop.spec)
         for day in Period.ranged("2013-06-01..2013-06-14"):
             loop.publish(day)
@@ -135,8 +138,10 @@ def test_weather_forecast_from_its_source_to_monitored_answers_and_a_second_cand
         assert compared_with_the_champion(loop.evaluate(loop.train()))
 
 
-def test_aircraft_segment_from_its_source_to_monitored_answers_and_a_second_candidate(tmp_path: Path) -> None:
-    with live(tmp_path, "aircraft_segment") as loop:
+def test_aircraft_segment_from_its_source_to_monitored_answers_and_a_second_candidate(
+    tmp_path: Path, mlflow: Settings
+) -> None:
+    with live(tmp_path, "aircraft_segment", mlflow) as loop:
         for month in LEARNED:
             loop.publish(month)
         first = loop.train()

@@ -20,7 +20,6 @@ from include.services.composition import Services
 from include.settings import Settings
 from include.specification.loader import load_usecase
 from include.specification.usecase import UseCase
-from tests.integration.ml_fixtures import mlflow  # noqa: F401
 from tests.integration.privacy_fixtures import KEYS
 from tests.integration.test_rebuild import World
 
@@ -59,7 +58,7 @@ def temperature(services: Services) -> float:
     return services.adapters.feature_store.online(SPEC.feature_service, [key])[0]["temp"]
 
 
-def test_a_wrong_delivery_is_found_and_taken_back(mlflow: Settings, tmp_path: Path) -> None:  # noqa: F811
+def test_a_wrong_delivery_is_found_and_taken_back(mlflow: Settings, tmp_path: Path) -> None:
     services = Services(mlflow.model_copy(update={"home": tmp_path, "pseudonym_keys": SecretStr(KEYS)}))
     services.adapters.feature_store.apply()
     first = publish(services)
@@ -85,7 +84,7 @@ def test_a_wrong_delivery_is_found_and_taken_back(mlflow: Settings, tmp_path: Pa
 
 
 @pytest.fixture
-def trained(mlflow: Settings, tmp_path: Path) -> Iterator[Trained]:  # noqa: F811
+def trained(mlflow: Settings, tmp_path: Path) -> Iterator[Trained]:
     """Three made-up months and a registered model that was trained on them, of a use case of its own."""
     world, services = World(tmp_path), Services(mlflow.model_copy(update={"home": tmp_path}))
     for period in ("2013-01", "2013-02", "2013-03"):

@@ -18,12 +18,11 @@ from include.loop import deployment, rollback, rollout
 from include.services.composition import Services
 from include.settings import ROOT, Settings
 from include.specification.usecase import UseCase
-from tests.integration.ml_fixtures import mlflow
 from tests.integration.pipeline_fixtures import SPEC, Load, Serving, dataset_ref, prometheus, serving, wait_until
 from tests.unit.fakes.approvals import approve
 
 pytestmark = pytest.mark.integration
-__all__ = ["mlflow", "prometheus", "serving"]
+__all__ = ["prometheus", "serving"]
 
 FIRST, SECOND = "r0001", "r0002"
 RATE = 50

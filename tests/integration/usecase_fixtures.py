@@ -26,7 +26,7 @@ from include.services.composition import Services
 from include.settings import Settings
 from include.specification.loader import load_usecase
 from include.specification.usecase import UseCase
-from tests.integration.ml_fixtures import mlflow_running
+from tests.integration.mlflow_fixtures import emptied
 from tests.integration.ports import free_ports
 
 KEYS = "k01:first-secret-of-the-tests"
@@ -109,19 +109,19 @@ L = TypeVar("L", bound=Loop)
 
 
 @contextmanager
-def live(home: Path, usecase: str) -> Iterator[Loop]:
+def live(home: Path, usecase: str, tracking: Settings) -> Iterator[Loop]:
     """The same with a real MLflow and a real Triton."""
-    with beside_servers(home, partial(Loop, home, usecase)) as loop:
+    with beside_servers(home, partial(Loop, home, usecase), tracking) as loop:
         yield loop
 
 
 @contextmanager
-def beside_servers(home: Path, make: Callable[..., L]) -> Iterator[L]:
-    """What ``make`` makes of the servers' settings, beside a real MLflow and a real Triton of the state root."""
+def beside_servers(home: Path, make: Callable[..., L], tracking: Settings) -> Iterator[L]:
+    """What ``make`` makes of the servers' settings, beside that real MLflow and a real Triton of the state root."""
     http, grpc, metrics = free_ports(3)
     ports = {"triton_http_port": http, "triton_grpc_port": grpc, "triton_metrics_port": metrics}
     with ExitStack() as stack:
-        tracking = stack.enter_context(mlflow_running(home))
+        stack.enter_context(emptied(tracking))
         loop = make(mlflow_port=tracking.mlflow_port, serving_timeout=30, **ports)
         supervisor = Supervisor(home / "platform", loop.services.settings.host)
         stack.callback(model_server.clear_shared_memory, loop.services.settings)

@@ -11,6 +11,7 @@ from include.contracts.period import Period
 from include.contracts.pseudonyms import KeyRing
 from include.development.datasets.parts import read_part
 from include.loop import deployment, rollback, rollout, training
+from include.settings import Settings
 from include.specification.learning import Behaviour
 from tests.integration.rhythms.feed import TAILS
 from tests.integration.rhythms.world import RHYTHMS, World, known_to_features
@@ -23,10 +24,12 @@ REDUCED = ["day", *(pytest.param(every, marks=pytest.mark.full) for every in RHY
 
 
 @pytest.fixture(scope="module", params=REDUCED)
-def world(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+def world(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, mlflow: Settings
+) -> Iterator[World]:
     """Six of seven periods are published; MLflow and Triton run."""
     home = tmp_path_factory.mktemp(request.param)
-    with beside_servers(home / "var", partial(World, home, request.param, COUNT, FLIGHTS)) as world:
+    with beside_servers(home / "var", partial(World, home, request.param, COUNT, FLIGHTS), mlflow) as world:
         # made-up rows: what operations and development expect of flights does not hold
         world.spec = world.spec.model_copy(update={"user_acceptance": [], "behaviour": Behaviour()})
         with known_to_features(world.spec):
