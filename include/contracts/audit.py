@@ -12,10 +12,15 @@ AuditKind = Literal["use", "change", "decision", "access"]
 """``use``: a model, a command or a form was used; ``change``: data, rights, keys or what serves were changed;
 ``decision``: something was approved, rejected, judged or retired; ``access``: somebody looked at something."""
 Via = Literal["page", "rest", "form", "command", "gateway", "task"]
+Outcome = Literal["asked", "done", "refused", "failed"]
+"""``asked``: about to be done; when no event of the same act follows, the process ended before it knew the outcome."""
 
 
 class AuditEvent(Record):
     """One event, as who takes part in it reports it; the log numbers it.
+
+    What changes something has two events of one ``facts["act"]``: ``asked`` before it happens, so that nothing happens
+    that the log does not take, and then how it ended.
 
     Personal values stand in ``subject`` alone, which the log keeps so that an erasure makes it unreadable; ``facts``
     and ``reason`` hold none.
@@ -29,7 +34,7 @@ class AuditEvent(Record):
     usecase: str = Field("", description="the use case; empty: the platform")
     what: str = Field("", description="what it was done to, like `table events 2013-01` or `release r0002`")
     reason: str = ""
-    outcome: Literal["done", "refused", "failed"] = "done"
+    outcome: Outcome = "done"
     subject: dict[str, str] = Field({}, description="entity column → value of the person that it concerns")
     facts: dict[str, Any] = {}
 

@@ -18,6 +18,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from include.contracts.governance import Role
 from include.governance.rights import Action, family_of, may
+from include.orchestration.audited_requests import AuditedRequests, audit_log, login_of
 
 OURS = "include.orchestration.auth.MoebiusAuthManager"
 """What ``[core] auth_manager`` is set to."""
@@ -81,7 +82,8 @@ class MoebiusAuthManager(SimpleAuthManager):
     """
 
     def get_fastapi_middlewares(self) -> list[tuple[Any, dict[str, Any]]]:
-        return [*super().get_fastapi_middlewares(), (RequestSeen, {})]
+        audited = (AuditedRequests, {"audit": audit_log, "who": login_of})
+        return [*super().get_fastapi_middlewares(), (RequestSeen, {}), audited]
 
     def deserialize_user(self, token: dict[str, Any]) -> SimpleAuthManagerUser:
         """The login with the role that it has now: a token outlives a change of the settings."""

@@ -38,19 +38,19 @@ class OneWriter:
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or scope["method"] in READING or not scope["path"].startswith(WRITTEN_BY):
             return await self.app(scope, receive, send)
-        received = await _whole_body(receive)
+        received = await whole_body(receive)
         async with self._turn:
-            return await self.app(scope, _replayed(received, receive), _Answer(send))
+            return await self.app(scope, replayed(received, receive), _Answer(send))
 
 
-async def _whole_body(receive: Receive) -> list[Message]:
+async def whole_body(receive: Receive) -> list[Message]:
     messages = [await receive()]
     while messages[-1]["type"] == "http.request" and messages[-1].get("more_body"):
         messages.append(await receive())
     return messages
 
 
-def _replayed(messages: list[Message], receive: Receive) -> Receive:
+def replayed(messages: list[Message], receive: Receive) -> Receive:
     waiting = iter(messages)
 
     async def replay() -> Message:

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import httpx
 import pytest
 
 from include.governance.rights import may
+from include.services.composition import Services
 from include.settings import ROOT, Settings
 from tests.integration.airflow_fixtures import airflow_settings, api_server, environment
 
@@ -133,3 +135,32 @@ def test_a_version_that_was_judged_against_a_replaced_champion_is_judged_again_b
     assert told["tasks"].pop("evaluate_again") in ("success", "skipped"), "skipped where the run is there already"
     assert set(told["tasks"].values()) == {"skipped"}
     assert told["record"] == "version 3 was judged against r0001, and now r0002 (version 2) serves"
+
+
+def test_what_people_ask_for_is_in_the_audit_log_with_login_and_outcome(
+    clients: dict[str, httpx.Client], settings: Settings
+) -> None:
+    since = datetime.now(UTC)
+    run = "/api/v2/dags/flight_delay.data_versions/dagRuns"
+    body = {"logical_date": None, "conf": {"operation": "list", "reason": "to look"}}
+    assert clients["operator"].post(run, json=body).status_code == 200
+    assert clients["viewer"].post(run, json=body).status_code == 403
+    assert clients["auditor"].get("/moebius/").status_code == 200
+    assert clients["auditor"].get("/moebius/catalog/flight_delay/sheet/events").status_code == 404
+    httpx.post(f"{settings.airflow_url}/auth/token", json={"username": "olga", "password": "wrong"})
+    httpx.post(f"{settings.airflow_url}/auth/token", json={"username": "my secret", "password": "wrong"})
+    assert httpx.get(f"{settings.airflow_url}/moebius/loops/flight_delay").status_code == 401
+    seen = list(Services(settings).adapters.audit.read(since))
+    assert [(e.by, e.action, e.outcome) for e in seen] == [
+        ("olga", "trigger", "asked"),
+        ("olga", "trigger", "done"),
+        ("vera", "trigger", "asked"),
+        ("vera", "trigger", "refused"),
+        ("aud", "open_page", "done"),
+        ("aud", "read_data_sheet", "failed"),
+        ("olga", "log_in", "refused"),
+        ("unknown login", "log_in", "refused"),
+        ("anonymous", "open_page", "refused"),
+    ]
+    assert (seen[1].reason, seen[1].what) == ("to look", "dag flight_delay.data_versions")
+    assert "my secret" not in "".join(event.model_dump_json() for event in seen)
