@@ -5,7 +5,7 @@ to score, together with the reason. Reasons: the event breaks the contract, its 
 server refuses it, or it crashed its consumers.
 
 **Runs** by hand. *replay* puts all dead letters back on the stream; use it after you repaired the cause. *drop*
-deletes them. An event that still cannot be used becomes a dead letter again.
+deletes them, and needs a reason. An event that still cannot be used becomes a dead letter again.
 
 **When it fails**
 
@@ -17,7 +17,7 @@ deletes them. An event that still cannot be used becomes a dead letter again.
 
 from airflow.sdk import Param
 
-from include.orchestration.dags import choice, dag_family, form
+from include.orchestration.dags import choice, dag_family, form, reason_param
 from include.orchestration.steps import Call, step
 from include.specification.usecase import UseCase
 
@@ -35,6 +35,7 @@ def fields(spec: UseCase) -> dict[str, Param]:
     return {
         "view": choice(streams[0], streams, "Stream", "Feature view that it feeds, or requests to score."),
         "choice": choice("replay", ["replay", "drop"], "What to do", settle),
+        "reason": reason_param(needed=False),
     }
 
 

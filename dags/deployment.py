@@ -7,7 +7,7 @@ itself. A release is an ONNX graph with a parity check and hashes. `rollout.stra
 never answer). Prometheus is watched during the rollout, and once more with all traffic before the promotion. If anything
 fails, all traffic returns to the champion. `docs/guides/rollouts.md` has the rules.
 
-**Runs** on an approval, or by hand with an approved model version. A use case has one rollout at a time.
+**Runs** on an approval, or by hand with an approved model version and a reason. A use case has one rollout at a time.
 
 **To stop it by hand**: trigger `rollback` with the operation `abort`; the judging task notices it within a second,
 `watch_ab_test` at its next look (every `ab_test.look_seconds`, 60 s by default).
@@ -39,9 +39,18 @@ from airflow.task.trigger_rule import TriggerRule
 
 from include.errors import StaleVerdictError
 from include.orchestration import assets
-from include.orchestration.dags import dag_family, emit, form, on, start_run, triggering_extra, version_param
+from include.orchestration.dags import (
+    dag_family,
+    emit,
+    form,
+    on,
+    reason_param,
+    start_run,
+    triggering_extra,
+    version_param,
+)
 from include.orchestration.rollout import FIRST_TASK, RolloutTasks
-from include.orchestration.steps import Call, step
+from include.orchestration.steps import Call, bound, step
 from include.specification.usecase import UseCase
 
 
@@ -59,6 +68,7 @@ def build(spec: UseCase) -> None:
 
     @step(spec, "refit.refit")
     def refit(call: Call) -> int:
+        unless_stale(bound(spec, "deployment.begin"), wanted())
         return unless_stale(call, wanted())
 
     @step(spec, "deployment.package_release")
@@ -103,6 +113,6 @@ def build(spec: UseCase) -> None:
     chain(promoted, announce(release))  # a leaf that cannot succeed when the deployment did not, so the run is red
 
 
-FORM = {"version": version_param()}
+FORM = {"version": version_param(), "reason": reason_param(needed=False)}
 
 dag_family(build, arc="ops", component="model-deployment", schedule=on(assets.approved), params=FORM)

@@ -21,7 +21,7 @@ them.
 
 from airflow.sdk import Param
 
-from include.orchestration.dags import confirm_param, dag_family, triggered_by
+from include.orchestration.dags import confirm_param, dag_family, reason_param, triggered_by
 from include.orchestration.steps import Call, step
 from include.specification.usecase import UseCase
 
@@ -35,7 +35,7 @@ def build(spec: UseCase) -> None:
 
 
 def fields(spec: UseCase) -> dict[str, Param]:
-    return {"confirm": confirm_param(spec)}
+    return {"reason": reason_param(), "confirm": confirm_param(spec)}
 
 
 dag_family(build, arc="ops", component="data", where=lambda spec: spec.pseudonymised, params=fields)

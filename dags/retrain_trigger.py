@@ -6,7 +6,8 @@ reason. Only the release that serves is judged. Drift alone asks people to look;
 a retrain; faulty data is repaired first. docs/guides/retraining.md has the rules.
 
 **Runs** when Prometheus alerts fire (asset watcher); when `monitoring` starts it, because a retrain is due by
-`retrain.every`; or by hand: `force` starts a retrain without an alert, and the record says so.
+`retrain.every`; or by hand: `force` starts a retrain without an alert: it needs a reason, the record says who forced it, and who did cannot approve
+what comes of it.
 
 **When it fails**: `decide` needs Prometheus and the lake. `make status` shows which one is down. Start it, then clear
 the task.
@@ -15,7 +16,17 @@ the task.
 from airflow.sdk import chain, task
 
 from include.orchestration import assets
-from include.orchestration.dags import dag_family, emit, form, on, run_key, triggered_by, triggering_extra, yes_or_no
+from include.orchestration.dags import (
+    dag_family,
+    emit,
+    form,
+    on,
+    reason_param,
+    run_key,
+    triggered_by,
+    triggering_extra,
+    yes_or_no,
+)
 from include.orchestration.steps import Call, step
 from include.specification.usecase import UseCase
 
@@ -48,6 +59,9 @@ def build(spec: UseCase) -> None:
     chain(route(decision), [start_training(decision), keep_champion(decision)])
 
 
-FORM = {"force": yes_or_no(False, "Retrain without an alert", "The record will say who forced it.")}
+FORM = {
+    "force": yes_or_no(False, "Retrain without an alert", "The record will say who forced it."),
+    "reason": reason_param(needed=False),
+}
 
 dag_family(build, arc="ops", component="retraining", schedule=on(assets.alerts), params=FORM)

@@ -249,7 +249,7 @@ class Scenario:
         run = self.airflow.find(deployment, after=begun)
         if run and run["state"] == "failed":
             version = self.services.records.verdicts(self.spec, newest=1)[-1].candidate
-            self.airflow.trigger(deployment, {"version": version})
+            self.airflow.trigger(deployment, {"version": version, "reason": "its canary had no traffic"})
 
     def _await_package(self, begun: datetime) -> None:
         """The clients of a canary come when its release is packaged: the refit before that takes its time."""

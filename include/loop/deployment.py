@@ -25,6 +25,14 @@ from include.services.composition import Services
 from include.specification.usecase import UseCase
 
 
+def begin(spec: UseCase, services: Services, version: int | str | None) -> None:
+    """Before anything is done for a version (None: the one that was approved last): it must be approved.
+
+    Raises NotFoundError and ApprovalError as ``package_release``.
+    """
+    approval.to_deploy(services.approvals.history(spec), spec.name, version)
+
+
 def package_release(spec: UseCase, services: Services, version: int | str | None) -> ReleaseRef:
     """Package an approved version; one whose artifact has a release already is not packaged again.
 

@@ -1,7 +1,8 @@
 """Puts an earlier release back (model, features and baseline together), or ends the rollout in progress."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from include.contracts.deployment import ReleaseRef, RolloutEvent
 from include.contracts.evaluation import Interval
@@ -87,6 +88,14 @@ def question(spec: UseCase, services: Services) -> tuple[list[str], str]:
             f"{spec.name}: {champion} is the only release that may serve, so there is nothing to roll back to{barred}"
         )
     return others, rollback_form.body(spec.metrics.primary, champion, known)
+
+
+def chosen(spec: UseCase, services: Services, answer: Mapping[str, Any]) -> str:
+    """The release that a person named in the form; raises NotFoundError when it is not offered (any more)."""
+    (name,), (offered, _) = answer["chosen_options"], question(spec, services)
+    if name not in offered:
+        raise NotFoundError(f"{spec.name}: {name} is not among the releases that may be put back: {offered}")
+    return str(name)
 
 
 def rollback_target(spec: UseCase, services: Services, wanted: str | None) -> str:

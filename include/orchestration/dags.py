@@ -175,6 +175,11 @@ def triggered_by() -> str:
     return str(getattr(run, "triggering_user_name", None) or getattr(run.run_type, "value", run.run_type))
 
 
+def triggering_login() -> str:
+    """The login that started this run; '' when no person did, or one did on Airflow's own machine."""
+    return str(getattr(get_current_context()["dag_run"], "triggering_user_name", None) or "")
+
+
 def scheduled() -> bool:
     """Whether this run started by its timetable."""
     run_type = get_current_context()["dag_run"].run_type

@@ -33,10 +33,10 @@ class RollbackForm(HITLOperator):
 
     def execute_complete(self, context: Context, event: dict[str, Any]) -> str:
         self._ask()
-        (chosen,) = super().execute_complete(context, event)["chosen_options"]
-        if chosen == KEEP:
+        answer = super().execute_complete(context, event)
+        if answer["chosen_options"] == [KEEP]:
             raise AirflowSkipException("the serving release stays")
-        return str(chosen)
+        return str(bound(self.spec, "rollback.chosen")(answer))
 
     def _ask(self) -> None:
         """The form as it is now: made anew whenever the task wakes up."""

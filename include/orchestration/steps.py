@@ -41,12 +41,17 @@ def step(spec: UseCase, function: str, decorator: Any = task, **options: Any) ->
 
 
 def bound(spec: UseCase, function: str) -> Call:
-    """``include.loop.<function>``, imported now, with the spec and the services of this process."""
+    """``include.loop.<function>``, imported now, with the spec and the services of this process.
+
+    What a person does by it goes through the registry of actions.
+    """
+    from include.orchestration.acts import guarded
     from include.services import composition
 
     module, name = function.split(".")
     services = composition.services(resolve_reference, secret)
-    return functools.partial(getattr(import_module(f"include.loop.{module}"), name), spec, services)
+    call = functools.partial(getattr(import_module(f"include.loop.{module}"), name), spec, services)
+    return guarded(spec, services, function, call)
 
 
 def deliberate(body: Callable[..., Any]) -> Callable[..., Any]:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING
 
+from include.services.acts import Acts
 from include.services.adapters import Adapters
 from include.services.answers import Answers
 from include.services.approvals import Approvals
@@ -43,6 +44,7 @@ class Services:
         self.answers = Answers(self.adapters, self.records)
         self.privacy = Privacy(self.secret, self.records)
         self.audit = Audit(self.adapters)
+        self.acts = Acts(self.adapters)
 
     @cached_property
     def access(self) -> "Access":

@@ -24,7 +24,7 @@ CONTEXT: Any = {"ti": SimpleNamespace(), "task_instance": SimpleNamespace(id="42
 @pytest.fixture
 def services(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Services:
     """Three releases on disk, the last of which serves."""
-    found = services_in(tmp_path)
+    found = services_in(tmp_path, airflow_users={"ada": "operator"})
     for version in (1, 2, 3):
         staged = tmp_path / f"staged{version}"
         staged.mkdir()
@@ -66,3 +66,7 @@ def test_a_name_goes_on_and_keeping_skips(services: Services) -> None:
         form().execute_complete(CONTEXT, answer(KEEP))
     with pytest.raises(ValueError, match="r0003"):
         form().execute_complete(CONTEXT, answer("r0003"))
+    assert [(e.action, e.by, e.what, e.outcome) for e in services.adapters.audit.read()] == [
+        ("choose_release", "ada", "release r0001", "asked"),
+        ("choose_release", "ada", "release r0001", "done"),
+    ]

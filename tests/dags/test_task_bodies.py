@@ -44,7 +44,8 @@ PLAN = RetrainPlan(
 XCOM: dict[str, Any] = {
     "ask": {"chosen_options": ["Keep these labels"], "params_input": {}, "responded_by_user": {"name": "ada"},
             "responded_at": "2026-01-02T00:00:00+00:00"},
-    "approve": None, "compare": VERDICT, "package": RELEASE,
+    "approve": {"chosen_options": ["Approve"], "responded_by_user": {"name": "ada"}},
+    "compare": VERDICT, "package": RELEASE,
 }  # fmt: skip
 ARGUMENTS: dict[str, Any] = {
     "release": RELEASE, "version": 3, "verdict": VERDICT, "key": "k",
@@ -71,6 +72,8 @@ def context(dag: Any) -> dict[str, Any]:
     forms = {name: dag.params.get_param(name).value for name in dag.params}
     texts = {name for name, value in forms.items() if value in ("", None) and name != "minutes"}
     given = forms | dict.fromkeys(texts, "2013-04")
+    given |= {"reason": "a test"} if "reason" in forms else {}
+    given |= {"confirm": dag.dag_id.partition(".")[0]} if "confirm" in forms else {}
     events: Any = defaultdict(lambda: SimpleNamespace(extra={}, add_partitions=lambda key: None))
     ti = SimpleNamespace(xcom_pull=lambda task_ids: XCOM[task_ids], xcom_push=lambda key, value: None)
     return {"dag_run": run, "params": given, "triggering_asset_events": {}, "outlet_events": events, "ti": ti}
@@ -93,7 +96,7 @@ def dags() -> dict[str, Any]:
 @pytest.fixture
 def loop(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> dict[str, MagicMock]:
     """Every loop function that a task names, replaced by one that takes the same arguments."""
-    services, functions = Services(Settings(home=tmp_path)), {}
+    services, functions = Services(Settings(home=tmp_path, airflow_users={"ada": "admin"})), {}
     monkeypatch.setattr(composition, "services", lambda *_: services)
     for name in {name for _, name in NAMED}:
         module = import_module(f"include.loop.{name.split('.')[0]}")
@@ -121,7 +124,13 @@ def called(loop: dict[str, MagicMock]) -> set[str]:
 def test_every_task_calls_its_loop_function_with_what_it_takes(loop: dict[str, MagicMock], dags: dict) -> None:
     for dag, body in bodies(dags):
         execute(dag, body)
-    in_forms = {"rollback.question", "rollout.look_at_ab_test", "approval.question", "approval.record_answer"}
+    in_forms = {
+        "rollback.question",
+        "rollback.chosen",
+        "rollout.look_at_ab_test",
+        "approval.question",
+        "approval.record_answer",
+    }
     assert called(loop) | in_forms | {"rollout.mirror_traffic", "rollout.keep_champion"} == set(loop)
     for name, function in loop.items():
         for call in function.call_args_list:
@@ -138,7 +147,15 @@ def test_every_task_calls_its_loop_function_with_what_it_takes(loop: dict[str, M
 )  # fmt: skip
 def test_the_tasks_of_every_strategy_do(loop: dict[str, MagicMock], rollout: dict, expected: set[str]) -> None:
     spec = small_spec(rollout=rollout)
-    dag = usecase_dag(spec, deployment.build, "deployment", arc="ops", component="m", doc="", params={"version": "2"})
+    dag = usecase_dag(
+        spec,
+        deployment.build,
+        "deployment",
+        arc="ops",
+        component="m",
+        doc="",
+        params={"version": "2", "reason": "a test"},
+    )
     for of, body in bodies({dag.dag_id: dag}):
         execute(of, body)
     assert {f"rollout.{name}" for name in expected} <= called(loop)

@@ -15,7 +15,7 @@ from include.specification.usecase import UseCase
 from tests.unit.fakes.approvals import approve
 from tests.unit.fakes.exports import MemoryExports
 from tests.unit.fakes.lake import MemoryLake
-from tests.unit.fakes.serving import FiringAlerts, FollowingServer, MemoryLog
+from tests.unit.fakes.serving import FiringAlerts, FollowingServer, MemoryAudit, MemoryLog
 from tests.unit.fakes.state import MemoryLocks, MemoryState
 from tests.unit.fakes.tracker import MemoryTracker
 
@@ -37,6 +37,7 @@ class FakeAdapters:
             settings.audit, self.locks, self.audit_keys, self.signatures, settings.audit_checkpoints
         )
         self.streams: dict[str, Any] = {}
+        self.audit = MemoryAudit()
 
     def connector(self, spec: UseCase, table: str, delivered: Path | None = None) -> Any:
         raise MissingPeriodError(f"{spec.name}.{table}: the source has nothing")

@@ -1,12 +1,13 @@
-"""A model server, a metrics server and a prediction log in memory."""
+"""A model server, a metrics server, a prediction log and an audit log in memory."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 import pandas as pd
 
+from include.contracts.audit import AuditEvent
 from include.contracts.operations import Alert
 from include.deployment import rollout
 from include.errors import ServiceError
@@ -49,6 +50,22 @@ class FollowingServer:
 
     def remove(self, model: str) -> None:
         self.models.discard(model)
+
+
+class MemoryAudit:
+    """The audit log in memory; ``away``: it takes no entry."""
+
+    def __init__(self) -> None:
+        self.events: list[AuditEvent] = []
+        self.away = False
+
+    def append(self, events: Sequence[AuditEvent]) -> None:
+        if self.away:
+            raise ServiceError("the audit log takes no entry")
+        self.events += events
+
+    def read(self, since: datetime | None = None, until: datetime | None = None) -> Iterator[AuditEvent]:
+        return iter(self.events)
 
 
 class FiringAlerts:

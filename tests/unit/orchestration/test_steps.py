@@ -71,30 +71,30 @@ def plain() -> Any:
 
 
 def test_the_function_gets_spec_and_services_first(services: Services, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("include.loop.take_in.take_in", lambda *given: given)
-    assert bound(SPEC, "take_in.take_in")("a name") == (SPEC, services, "a name")
+    monkeypatch.setattr("include.loop.export.read_as", lambda *given: given)
+    assert bound(SPEC, "export.read_as")("a name") == (SPEC, services, "a name")
 
 
 def test_the_secrets_of_a_task_come_from_airflow(monkeypatch: pytest.MonkeyPatch) -> None:
     asked = []
     monkeypatch.setattr(composition, "services", lambda *backends: asked.extend(backends))
-    bound(SPEC, "take_in.take_in")
+    bound(SPEC, "export.read_as")
     assert [backend.__name__ for backend in asked] == ["resolve_reference", "secret"]
 
 
 def test_a_body_shows_airflow_its_own_arguments_only(services: Services, plain: Any) -> None:
-    @step(SPEC, "take_in.take_in", plain, retries=3)
+    @step(SPEC, "export.read_as", plain, retries=3)
     def body(call: Call, key: str, ti: object = None) -> dict:
         return {"called": call.func.__name__, "key": key}  # type: ignore[attr-defined]
 
     assert list(inspect.signature(body).parameters) == ["key", "ti"]
     assert body.options == {"retries": 3}
-    assert body("k", ti=None) == {"called": "take_in", "key": "k"}
+    assert body("k", ti=None) == {"called": "read_as", "key": "k"}
     assert body.__annotations__["return"] is dict, "Airflow reads from it whether there are several outputs"
 
 
 def test_a_record_becomes_json(services: Services, plain: Any) -> None:
-    @step(SPEC, "take_in.take_in", plain)
+    @step(SPEC, "export.read_as", plain)
     def body(call: Call) -> list[dict]:
         return [ReleaseRef(usecase="u", name="r0001", model_version=1, path="p", content_hash="c"), "text"]  # type: ignore[list-item]
 
