@@ -3,10 +3,11 @@
 from collections.abc import Collection, Mapping
 from typing import Literal, NamedTuple, get_args
 
-from include.contracts.governance import Role
+from include.contracts.governance import LEVELS, Level, Role
 
-Action = Literal["look", "trigger", "answer", "clear", "pause", "mark", "delete", "write_xcom"]
-"""``clear``: run tasks again, steer a backfill; ``mark``: set a state or delete a task; ``delete``: a run or a DAG."""
+Action = Literal["look", "read", "trigger", "answer", "clear", "pause", "mark", "delete", "write_xcom"]
+"""``look``: runs and their states; ``read``: what tasks wrote (XComs, logs, rendered templates, questions, answers);
+``clear``: run tasks again, steer a backfill; ``mark``: set a state or delete a task; ``delete``: a run or a DAG."""
 
 EVERYBODY: frozenset[Role] = frozenset(get_args(Role))
 WORKERS: frozenset[Role] = frozenset({"engineer", "operator", "admin"})
@@ -19,7 +20,8 @@ NOBODY: frozenset[Role] = frozenset()
 class Rights(NamedTuple):
     """The roles per action. Nobody writes an XCom: it holds what was decided and by whom.
 
-    A mark passes a gate or an approval without its task, and a deleted run is a deleted record: for admins alone.
+    ``content`` is the highest privacy class of what tasks of the family write; who looks, and reads this class, reads
+    it. A mark passes a gate or an approval without its task, and a deleted run is a deleted record: for admins alone.
     """
 
     trigger: frozenset[Role]
@@ -30,6 +32,7 @@ class Rights(NamedTuple):
     mark: frozenset[Role] = ADMINS
     delete: frozenset[Role] = ADMINS
     write_xcom: frozenset[Role] = NOBODY
+    content: Level = "internal"
 
 
 WORK = Rights(WORKERS)
@@ -71,9 +74,17 @@ def family_of(dag_id: str) -> str | None:
     return family if family in RIGHTS else None
 
 
-def may(role: str, family: str, action: Action) -> bool:
-    """Whether the role may do it with the DAGs of the family."""
-    return role in getattr(RIGHTS[family], action)
+def may(role: str, family: str, action: Action, level: Level = "personal") -> bool:
+    """Whether the role, which reads up to the class ``level``, may do it with the DAGs of the family."""
+    rights = RIGHTS[family]
+    if action == "read":
+        return role in rights.look and LEVELS.index(level) >= LEVELS.index(rights.content)
+    return role in getattr(rights, action)
+
+
+def anywhere(action: Action) -> frozenset[Role]:
+    """The roles that may do it with the DAGs of some family."""
+    return frozenset(role for role in EVERYBODY if any(may(role, family, action) for family in RIGHTS))
 
 
 def answering(roles: Mapping[str, Role], family: str, barred: Collection[str]) -> list[str]:

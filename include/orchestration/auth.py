@@ -1,6 +1,5 @@
 """Airflow's simple auth manager, with rights per role, DAG family and action (``include.governance.rights``)."""
 
-from contextvars import ContextVar
 from typing import Any
 
 from airflow.api_fastapi.auth.managers.base_auth_manager import ResourceMethod
@@ -14,11 +13,12 @@ from airflow.api_fastapi.auth.managers.models.resource_details import (
 )
 from airflow.api_fastapi.auth.managers.simple.simple_auth_manager import SimpleAuthManager
 from airflow.api_fastapi.auth.managers.simple.user import SimpleAuthManagerUser
-from starlette.types import ASGIApp, Receive, Scope, Send
 
 from include.contracts.governance import Role
 from include.governance.rights import Action, family_of, may
 from include.orchestration.audited_requests import AuditedRequests, audit_log, login_of
+from include.orchestration.gatekeeper import Gatekeeper, rule_of_request
+from include.settings import load_settings
 
 OURS = "include.orchestration.auth.MoebiusAuthManager"
 """What ``[core] auth_manager`` is set to."""
@@ -32,21 +32,6 @@ AIRFLOWS: dict[Role, str] = {
     "admin": "ADMIN",
 }
 """Role → Airflow's own role, for everything that is not of a DAG of ours."""
-CLEARS = ("/clear", "/clearTaskInstances", "/clearDagRuns")
-BACKFILLS = "/api/v2/backfills/"
-_asked: ContextVar[tuple[str, str]] = ContextVar("asked", default=("", ""))
-
-
-class RequestSeen:
-    """Keeps method and path of the request under way: Airflow asks with PUT both for a clear and for a mark."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self.app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http":
-            _asked.set((scope["method"], scope["path"].removeprefix(scope.get("root_path", ""))))
-        await self.app(scope, receive, send)
 
 
 ACTIONS: dict[tuple[ResourceMethod, DagAccessEntity | None], Action] = {
@@ -59,19 +44,18 @@ ACTIONS: dict[tuple[ResourceMethod, DagAccessEntity | None], Action] = {
     ("PUT", DagAccessEntity.XCOM): "write_xcom",
     ("DELETE", DagAccessEntity.XCOM): "write_xcom",
 }
+READS = (DagAccessEntity.XCOM, DagAccessEntity.TASK_LOGS)
 
 
 def action(method: ResourceMethod, entity: DagAccessEntity | None) -> Action:
-    """What a request wants; what is not known to be less counts as a mark."""
+    """What a request wants; what is not known to be less counts as a mark.
+
+    Airflow asks with PUT both for a clear and for a mark, and with GET for a run and for its logs: the route says more.
+    """
+    rule = rule_of_request.get()
     if method == "GET":
-        return "look"
-    return ACTIONS.get((method, entity), "clear" if _clears() else "mark")
-
-
-def _clears() -> bool:
-    """Whether the request runs tasks again, or steers a backfill."""
-    method, path = _asked.get()
-    return (method == "POST" and path.endswith(CLEARS)) or (method == "PUT" and path.startswith(BACKFILLS))
+        return "read" if rule == "read" or entity in READS else "look"
+    return ACTIONS.get((method, entity), "clear" if rule == "clear" else "mark")
 
 
 class MoebiusAuthManager(SimpleAuthManager):
@@ -83,7 +67,7 @@ class MoebiusAuthManager(SimpleAuthManager):
 
     def get_fastapi_middlewares(self) -> list[tuple[Any, dict[str, Any]]]:
         audited = (AuditedRequests, {"audit": audit_log, "who": login_of})
-        return [*super().get_fastapi_middlewares(), (RequestSeen, {}), audited]
+        return [*super().get_fastapi_middlewares(), (Gatekeeper, {}), audited]
 
     def deserialize_user(self, token: dict[str, Any]) -> SimpleAuthManagerUser:
         """The login with the role that it has now: a token outlives a change of the settings."""
@@ -110,7 +94,9 @@ class MoebiusAuthManager(SimpleAuthManager):
         family = family_of(details.id) if details and details.id else None
         if family is None:  # Airflow asks without a DAG before it asks for each DAG of a request
             return super().is_authorized_dag(method=method, user=user, access_entity=access_entity, details=details)
-        return may((user.role or "").lower(), family, action(method, access_entity))
+        role = (user.role or "").lower()
+        level = dict(load_settings().access).get(role, "none")  # type: ignore[call-overload]
+        return may(role, family, action(method, access_entity), level)
 
     def is_authorized_asset(
         self, *, method: ResourceMethod, user: SimpleAuthManagerUser, details: AssetDetails | None = None

@@ -1,14 +1,19 @@
-"""What every page needs: a signed-in reader whose role may read what it shows, and errors as HTTP errors."""
+"""What every page needs: a signed-in reader, only those records that the reader's role reads, errors as HTTP errors."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Annotated, Any
 
 from airflow.api_fastapi.auth.managers.models.base_user import BaseUser
 from airflow.api_fastapi.auth.managers.models.resource_details import AccessView
-from airflow.api_fastapi.core_api.security import requires_access_view
+from airflow.api_fastapi.core_api.security import GetUserDep, requires_access_view
 from fastapi import Depends, HTTPException
+from jinja2 import pass_context
+from jinja2.runtime import Context
 
+from include.contracts.governance import Level
 from include.errors import AccessError, MoebiusError, ServiceError, SettingsError
+from include.records.registry import RECORD_TABLES
 from include.services.composition import Services
 from include.settings import load_settings
 from include.specification.usecase import UseCase
@@ -16,16 +21,88 @@ from include.specification.usecase import UseCase
 SIGNED_IN = [Depends(requires_access_view(AccessView.PLUGINS))]
 """Dependencies of a route whose reader must be logged in and may see plugins."""
 
+READS: dict[str, tuple[str, ...]] = {
+    "published": (),
+    "history": ("figures",),
+    "newest_slices": ("slice_figures",),
+    "verdicts": ("verdicts",),
+    "decisions": ("decisions",),
+    "gate_periods": ("gate_results",),
+    "gate_results": ("gate_results",),
+    "standing_warnings": ("gate_results",),
+    "quarantined_rows": ("quarantine",),
+    "reconciliations": ("reconciliation",),
+    "rollout_events": ("rollout_events",),
+}
+"""Method of the records → the tables that it reads; a page has no other method."""
 
-def require_values(user: BaseUser, spec: UseCase, table: str) -> None:
-    """Raise AccessError unless the reader's role reads public columns of the table; SettingsError without a role.
 
-    The role is that of our auth manager, or with another one that of MOEBIUS_AIRFLOW_USERS.
-    """
+class Reader:
+    """Who looks at a page. ``services`` are for what is no record: what serves, specs, addresses."""
+
+    def __init__(self, services: Services, login: str, role: str) -> None:
+        self.services, self.login, self.role = services, login, role
+        self.records = ReadRecords(self)
+
+    def reads(self, spec: UseCase, *tables: str) -> bool:
+        """Whether the role reads these tables: of a table of records the class that it has as a whole."""
+        access = self.services.access
+        return all(access.reads(self.role, spec, table, _least(table)) for table in tables)
+
+    def require(self, spec: UseCase, *tables: str) -> None:
+        """Raise AccessError unless the role reads the tables."""
+        if closed := [table for table in tables if not self.reads(spec, table)]:
+            which = ", ".join(f"{spec.name}.{table}" for table in closed)
+            raise AccessError(f"the role {self.role!r} of {self.login!r} reads nothing of {which}: ask a higher role")
+
+
+class ReadRecords:
+    """The records as far as the reader's role reads their tables; a table that it does not read has none."""
+
+    def __init__(self, reader: Reader) -> None:
+        self._reader = reader
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        if name not in READS:
+            raise AttributeError(f"a page does not read {name!r}: READS in {__name__} says what it may read")
+
+        def read(spec: UseCase, *arguments: Any, **options: Any) -> Any:
+            method = getattr(self._reader.services.records, name)
+            return method(spec, *arguments, **options) if self._reader.reads(spec, *READS[name]) else []
+
+        return read
+
+    def approvals(self, spec: UseCase) -> list[Any]:
+        """The signed record, oldest first."""
+        return self._reader.services.approvals.history(spec) if self._reader.reads(spec, "approvals") else []
+
+
+def _least(table: str) -> Level:
+    return RECORD_TABLES[table].level if table in RECORD_TABLES else "public"
+
+
+def reader_of(user: GetUserDep) -> Reader:
+    """The role is that of our auth manager, or with another one that of MOEBIUS_AIRFLOW_USERS."""
+    return _reader(user)
+
+
+def _reader(user: BaseUser) -> Reader:
     services, login = Services(load_settings()), user.get_name()
-    role = getattr(user, "role", None) or services.settings.role_of(login)
-    if not services.access.reads(role, spec, table, "public"):
-        raise AccessError(f"the role {role!r} of {login!r} reads nothing of {spec.name}.{table}: ask a higher role")
+    with http_errors():
+        role = getattr(user, "role", None) or services.settings.role_of(login)
+    return Reader(services, login, role.lower())
+
+
+ReaderDep = Annotated[Reader, Depends(reader_of)]
+
+
+@pass_context
+def absent(context: Context, spec: UseCase, table: str, words: str) -> str:
+    """For a template that has nothing of the table: ``words``, or that the reader's role does not read it."""
+    reader: Reader | None = context.get("reader")
+    if reader is None or reader.reads(spec, table):
+        return words
+    return f"not shown: the role {reader.role} does not read the table {table}"
 
 
 @contextmanager

@@ -3,7 +3,6 @@
 from pathlib import Path
 from typing import Any
 
-from airflow.api_fastapi.core_api.security import GetUserDep
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment
@@ -15,7 +14,7 @@ from include.settings import load_settings
 from include.specification.loader import load_usecase, usecases
 from include.specification.usecase import UseCase
 from include.ui import lineage_picture
-from include.ui.access import SIGNED_IN, http_errors, require_values
+from include.ui.access import SIGNED_IN, Reader, ReaderDep, http_errors
 from include.ui.links import Links
 
 SHOWN = 200
@@ -26,24 +25,24 @@ def router(templates: Environment) -> APIRouter:
     pages = APIRouter(prefix="/catalog", dependencies=SIGNED_IN, default_response_class=HTMLResponse)
 
     @pages.get("/")
-    def overview(request: Request, q: str = "", kind: str = "") -> str:
-        found = [_found(spec, q, kind) for spec in usecases()]
+    def overview(request: Request, reader: ReaderDep, q: str = "", kind: str = "") -> str:
+        found = [_found(spec, q, kind, reader) for spec in usecases()]
         page = {"q": q, "kind": kind, "kinds": KINDS, "found": found, "shown": SHOWN, "links": Links.of(request)}
         return templates.get_template("catalog.html").render(page)
 
     @pages.get("/{usecase}/sheet/{table}")
-    def sheet(usecase: str, table: str, user: GetUserDep) -> str:
+    def sheet(usecase: str, table: str, reader: ReaderDep) -> str:
         """The data sheet shows values of public columns, so the reader's role must read the table."""
         with http_errors():
             spec = load_usecase(usecase)
             text = files.sheet(_directory(spec), table)
-            require_values(user, spec, table)
+            reader.require(spec, table)
         return text
 
     @pages.get("/{usecase}/{identity:path}")
-    def entry(request: Request, usecase: str, identity: str) -> str:
+    def entry(request: Request, usecase: str, identity: str, reader: ReaderDep) -> str:
         with http_errors():
-            page = _entry(load_usecase(usecase), identity)
+            page = _entry(load_usecase(usecase), identity, reader)
         return templates.get_template("catalog_entry.html").render(page | {"links": Links.of(request)})
 
     return pages
@@ -53,10 +52,10 @@ def _directory(spec: UseCase) -> Path:
     return load_settings().catalog / spec.name
 
 
-def _found(spec: UseCase, text: str, kind: str) -> dict[str, Any]:
+def _found(spec: UseCase, text: str, kind: str, reader: Reader) -> dict[str, Any]:
     """What a search finds in one use case; without words and kind everything but the columns."""
     try:
-        catalog = files.read(_directory(spec))
+        catalog = _read(spec, reader)
     except NotFoundError as error:
         return {"spec": spec, "catalog": None, "missing": str(error), "entries": []}
     entries = catalog.search(text, kind)
@@ -65,8 +64,16 @@ def _found(spec: UseCase, text: str, kind: str) -> dict[str, Any]:
     return {"spec": spec, "catalog": catalog, "entries": entries}
 
 
-def _entry(spec: UseCase, identity: str) -> dict[str, Any]:
+def _read(spec: UseCase, reader: Reader) -> Catalog:
+    """The catalog; without results of gates for a role that does not read them."""
     catalog = files.read(_directory(spec))
+    if reader.reads(spec, "gate_results"):
+        return catalog
+    return catalog.model_copy(update={"entries": [e.model_copy(update={"gates": []}) for e in catalog.entries]})
+
+
+def _entry(spec: UseCase, identity: str, reader: Reader) -> dict[str, Any]:
+    catalog = _read(spec, reader)
     entry, near = catalog.entry(identity), catalog.lineage(identity)
     return {
         "spec": spec,

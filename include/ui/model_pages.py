@@ -6,11 +6,9 @@ from fastapi.responses import HTMLResponse
 from include.development.card.page import page_with_verdict
 from include.governance import approval
 from include.services.approvals import verdict_of
-from include.services.composition import Services
-from include.settings import load_settings
 from include.specification.loader import load_usecase
 from include.specification.usecase import UseCase
-from include.ui.access import SIGNED_IN, http_errors
+from include.ui.access import SIGNED_IN, Reader, ReaderDep, http_errors
 
 CARD = "model_card.html"
 NO_SCRIPTS = {"Content-Security-Policy": "default-src 'none'; img-src data:; style-src 'unsafe-inline'"}
@@ -21,18 +19,21 @@ def router() -> APIRouter:
     pages = APIRouter(prefix="/models", dependencies=SIGNED_IN)
 
     @pages.get("/{usecase}/{version}", response_class=HTMLResponse)
-    def card(usecase: str, version: int) -> HTMLResponse:
+    def card(usecase: str, version: int, reader: ReaderDep) -> HTMLResponse:
+        """The card holds figures, slices and what decided: for roles that read these tables."""
         with http_errors():
-            page = shown(load_usecase(usecase), Services(load_settings()), version)
+            spec = load_usecase(usecase)
+            reader.require(spec, "verdicts", "approvals", "figures", "slice_figures")
+            page = shown(spec, reader, version)
         return HTMLResponse(page, headers=NO_SCRIPTS)
 
     return pages
 
 
-def shown(spec: UseCase, services: Services, version: int) -> str:
+def shown(spec: UseCase, reader: Reader, version: int) -> str:
     """The card; whoever may write in MLflow changes neither its verdict nor the history of its approvals."""
-    page = services.adapters.experiment_reader.document(spec.name, version, CARD)
-    history = services.approvals.history(spec)
+    page = reader.services.adapters.experiment_reader.document(spec.name, version, CARD)
+    history = reader.records.approvals(spec)
     proof = approval.proof_version(history, version)
     judged = approval.newest_verdict(history, version=proof)
     mine = [entry for entry in history if entry.version in (version, proof)]

@@ -14,13 +14,11 @@ from include.contracts.quality import QuarantinedRow
 from include.evaluation import report
 from include.operations import history
 from include.services import checking
-from include.services.composition import Services
 from include.services.records import LOOKED_BACK
-from include.settings import load_settings
 from include.specification.loader import load_usecase, specifications
 from include.specification.usecase import UseCase
 from include.ui import catalog_pages, model_pages, rollout_pages
-from include.ui.access import SIGNED_IN, http_errors
+from include.ui.access import SIGNED_IN, Reader, ReaderDep, absent, http_errors
 from include.ui.links import Links
 
 FRAME = Path(__file__).parent / "static" / "frame.js"
@@ -30,7 +28,7 @@ TEMPLATES = Environment(
 TEMPLATES.filters |= {
     "periods": periods_text, "counted": counted, "figures_in_words": report.figures_in_words, "result": report.result,
 }  # fmt: skip
-
+TEMPLATES.globals["absent"] = absent
 
 RECONCILIATIONS = 60
 """Newest results that the page shows."""
@@ -41,18 +39,17 @@ def create_app() -> FastAPI:
     app = FastAPI(title="Moebius", docs_url=None, redoc_url=None, openapi_url=None)
 
     @app.get("/", response_class=HTMLResponse, dependencies=SIGNED_IN)
-    def overview(request: Request) -> str:
-        services = Services(load_settings())
-        good, faults = specifications().good, checking.known(services.settings)
-        loops = [_line(spec, services) for spec in good.values()]
-        return TEMPLATES.get_template("overview.html").render(loops=loops, faults=faults, links=Links.of(request))
+    def overview(request: Request, reader: ReaderDep) -> str:
+        good, faults = specifications().good, checking.known(reader.services.settings)
+        page = {"loops": [_line(spec, reader) for spec in good.values()], "faults": faults, "reader": reader}
+        return TEMPLATES.get_template("overview.html").render(page | {"links": Links.of(request)})
 
     @app.get("/loops/{usecase}", response_class=HTMLResponse, dependencies=SIGNED_IN)
-    def loop(request: Request, usecase: str) -> str:
+    def loop(request: Request, usecase: str, reader: ReaderDep) -> str:
         with http_errors():
             spec = load_usecase(usecase)
-        page = _loop(spec, Services(load_settings()))
-        return TEMPLATES.get_template("loop.html").render(loop_=page, links=Links.of(request))
+        page = {"loop_": _loop(spec, reader), "reader": reader, "links": Links.of(request)}
+        return TEMPLATES.get_template("loop.html").render(page)
 
     @app.get("/frame.js", dependencies=SIGNED_IN)
     def frame() -> FileResponse:
@@ -64,31 +61,32 @@ def create_app() -> FastAPI:
     return app
 
 
-def _line(spec: UseCase, services: Services, newest: int | None = 1) -> dict[str, Any]:
+def _line(spec: UseCase, reader: Reader, newest: int | None = 1) -> dict[str, Any]:
     """What the overview shows of a loop; of verdicts and decisions the newest."""
-    figures = services.records.history(spec, *history.names(spec))
+    figures = reader.records.history(spec, *history.names(spec))
     return {
         "spec": spec,
-        "state": services.serving.rollout_state(spec),
-        "published": services.records.published(spec),
+        "state": reader.services.serving.rollout_state(spec),
+        "published": reader.records.published(spec),
         "figures": history.rows(spec, figures),
         "unmeasured": history.unmeasured(spec, figures),
-        "verdicts": services.records.verdicts(spec, newest=newest),
-        "decisions": services.records.decisions(spec, newest=newest),
+        "verdicts": reader.records.verdicts(spec, newest=newest),
+        "decisions": reader.records.decisions(spec, newest=newest),
     }
 
 
-def _loop(spec: UseCase, services: Services) -> dict[str, Any]:
-    checked = services.records.gate_periods(spec)[-LOOKED_BACK:]
-    return _line(spec, services, newest=LOOKED_BACK) | {
+def _loop(spec: UseCase, reader: Reader) -> dict[str, Any]:
+    adapters = reader.services.adapters
+    checked = reader.records.gate_periods(spec)[-LOOKED_BACK:]
+    return _line(spec, reader, newest=LOOKED_BACK) | {
         "looked_back": LOOKED_BACK,
-        "slices": history.slice_rows(spec, services.records.newest_slices(spec)),
-        "gates": services.records.gate_results(spec, periods=checked) if checked else [],
-        "standing": services.records.standing_warnings(spec),
-        "quarantine": _held(services.records.quarantined_rows(spec)),
-        "reconciliations": services.records.reconciliations(spec, newest=RECONCILIATIONS),
-        "releases": services.adapters.releases.all(spec.name),
-        "in_mlflow": partial(services.adapters.experiment_reader.page, spec.name),
+        "slices": history.slice_rows(spec, reader.records.newest_slices(spec)),
+        "gates": reader.records.gate_results(spec, periods=checked) if checked else [],
+        "standing": reader.records.standing_warnings(spec),
+        "quarantine": _held(reader.records.quarantined_rows(spec)),
+        "reconciliations": reader.records.reconciliations(spec, newest=RECONCILIATIONS),
+        "releases": adapters.releases.all(spec.name),
+        "in_mlflow": partial(adapters.experiment_reader.page, spec.name),
     }
 
 

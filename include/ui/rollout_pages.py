@@ -8,15 +8,15 @@ from jinja2 import Environment
 
 from include.errors import ServiceError
 from include.loop import rollback, rollout
-from include.services.composition import Services
-from include.settings import load_settings
 from include.specification.loader import load_usecase
 from include.specification.usecase import UseCase
-from include.ui.access import SIGNED_IN, http_errors
+from include.ui.access import SIGNED_IN, Reader, ReaderDep, http_errors
 from include.ui.links import Links
 
 REFRESH_SECONDS = 5
 EVENTS = 50
+OF_RELEASES = ("figures", "rollout_events", "approvals")
+"""Tables whose records stand in the list of releases."""
 
 
 def router(templates: Environment) -> APIRouter:
@@ -24,20 +24,21 @@ def router(templates: Environment) -> APIRouter:
     pages = APIRouter(prefix="/rollouts", dependencies=SIGNED_IN, default_response_class=HTMLResponse)
 
     @pages.get("/{usecase}")
-    def page(request: Request, usecase: str) -> str:
+    def page(request: Request, usecase: str, reader: ReaderDep) -> str:
         with http_errors():
             spec = load_usecase(usecase)
-        content = shown(spec, Services(load_settings()))
+        content = shown(spec, reader)
         return templates.get_template("rollout.html").render(content | {"links": Links.of(request)})
 
     return pages
 
 
-def shown(spec: UseCase, services: Services) -> dict[str, Any]:
+def shown(spec: UseCase, reader: Reader) -> dict[str, Any]:
     """What the template needs; without Prometheus it says so in ``unwatched``."""
+    services = reader.services
     state, watched, unwatched = services.serving.rollout_state(spec), {}, ""
     try:
-        watched = rollout.watch(spec, services)
+        watched = rollout.watch(spec, services) if reader.reads(spec, "rollout_events") else {}
     except ServiceError as error:
         unwatched = str(error)
     return {
@@ -45,8 +46,9 @@ def shown(spec: UseCase, services: Services) -> dict[str, Any]:
         "state": state,
         "watch": watched,
         "unwatched": unwatched,
-        "releases": rollback.choices(spec, services) if state else [],
-        "events": services.records.rollout_events(spec, newest=EVENTS),
-        "approvals": services.approvals.history(spec),
+        "releases": rollback.choices(spec, services) if state and reader.reads(spec, *OF_RELEASES) else [],
+        "events": reader.records.rollout_events(spec, newest=EVENTS),
+        "approvals": reader.records.approvals(spec),
+        "reader": reader,
         "refresh": REFRESH_SECONDS if state and state.challenger else None,
     }

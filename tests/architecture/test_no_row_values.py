@@ -56,6 +56,27 @@ def test_no_message_picks_a_value_out_of_a_column() -> None:
     assert not picked, "messages hold counts, column names and table names only"
 
 
+def test_pages_read_records_only_as_their_reader_may() -> None:
+    """``reader.records`` asks for the role; ``services.records`` and ``services.approvals`` do not."""
+    pages = [p for p in modules("include/ui") if place(p) != "include/ui/access.py"]
+    beside = [(place(p), found) for p in pages for n in nodes(p) if (found := _beside_the_reader(n))]
+    assert len(pages) > 4
+    assert not beside, "a page takes records from include.ui.access.Reader"
+    bad = ast.parse("services.records.figures(s); services.approvals.history(s); adapters.lake.read(t)")
+    assert {_beside_the_reader(n) for n in ast.walk(bad)} - {""} == {"records", "approvals", "lake"}
+
+
+def _beside_the_reader(node: ast.AST) -> str:
+    of = getattr(getattr(node, "value", None), "id", "")
+    closed = isinstance(node, ast.Attribute) and node.attr in {"records", "approvals", "lake", "predictions", "answers"}
+    return node.attr if closed and isinstance(node, ast.Attribute) and of != "reader" and not _of_reader(node) else ""
+
+
+def _of_reader(node: ast.Attribute) -> bool:
+    """``reader.records.approvals``."""
+    return ast.unparse(node.value) == "reader.records"
+
+
 def test_the_check_sees_what_it_must() -> None:
     bad = 'raise E(f"e.g. {frame.loc[late].iloc[0]}")\nlog.info(f"{values[:3]}")\nprint(f"{x.to_pylist()}")'
     assert [_picked(m) for m in _messages(ast.walk(ast.parse(bad)))] == [["iloc"], ["values[:3]"], ["to_pylist"]]

@@ -6,8 +6,9 @@ from typing import get_args
 import pytest
 
 from include.contracts.governance import Role
-from include.governance.rights import EVERYBODY, RIGHTS, Action, Rights, family_of, may
-from include.settings import ROOT
+from include.governance.rights import APPROVERS, EVERYBODY, RIGHTS, Action, Rights, family_of, may
+from include.governance.routes import DAG, ROUTES, RUN, served
+from include.settings import ROOT, Settings
 
 FAMILIES = sorted(file.stem for file in (ROOT / "dags").glob("*.py") if file.stem != "specifications")
 ROLES, ACTIONS = get_args(Role), get_args(Action)
@@ -18,9 +19,9 @@ def test_the_table_of_rights_names_every_dag_family() -> None:
 
 
 def test_the_table_of_rights_knows_every_role_and_action() -> None:
-    named = {role for rights in RIGHTS.values() for roles in rights for role in roles}
+    named = {role for rights in RIGHTS.values() for roles in rights if roles is not rights.content for role in roles}
     assert named == set(ROLES), "a role that no right names, or a right of a role that there is not"
-    assert sorted(Rights._fields) == sorted(ACTIONS)
+    assert sorted({*Rights._fields, "read"} - {"content"}) == sorted(ACTIONS), "read is what content says"
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -28,6 +29,41 @@ def test_what_forges_an_approval_is_for_nobody_or_admins(family: str) -> None:
     assert not any(may(role, family, "write_xcom") for role in ROLES)
     assert [role for role in ROLES if may(role, family, "mark")] == ["admin"]
     assert [role for role in ROLES if may(role, family, "delete")] == ["admin"]
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_nobody_does_what_another_is_there_for(family: str) -> None:
+    """Least privilege: an auditor only reads, an approver only answers, a viewer reads nothing that a task wrote."""
+    done = {role: {action for action in ACTIONS if may(role, family, action, LEVEL[role])} for role in ROLES}
+    assert done["viewer"] <= {"look"}
+    assert done["auditor"] <= {"look", "read"}
+    assert done["approver"] <= {"look", "read", "answer"}
+    assert done["engineer"] <= {"look", "read", "trigger", "answer"}
+    assert not done["engineer"] or family not in SERVING or "trigger" not in done["engineer"]
+
+
+SERVING = {"deployment", "rollback", "rollback_drill", "export", "hand_over", "data_versions", "quarantine", "take_in"}
+LEVEL = Settings().access
+
+
+def test_who_approves_did_not_ask() -> None:
+    asks = [f for f in FAMILIES if may("approver", f, "trigger") or may("approver", f, "clear")]
+    assert asks == []
+    both = [(f, r) for f in FAMILIES for r in ("engineer", "operator") if may(r, f, "answer") and DECIDES[f]]
+    assert both == []
+
+
+DECIDES = {family: RIGHTS[family].answer == APPROVERS for family in FAMILIES}
+
+
+def test_no_route_that_changes_something_is_for_a_viewer_auditor_or_approver() -> None:
+    own = {"POST /ui/auth/token", "POST /auth/token", "POST /auth/token/cli"}
+    own |= {f"POST {DAG}/favorite", f"POST {DAG}/unfavorite"}
+    only_read = {f"POST {DAG}/dagRuns/list", f"POST {RUN}/taskInstances/list"}
+    changing = {r: rule for r, rule in ROUTES.items() if not r.startswith("GET ") and r not in own | only_read}
+    for role in ("viewer", "auditor", "approver"):
+        found = {route for route, rule in changing.items() if rule != "task" and served(role, rule)}
+        assert found == {route for route, rule in changing.items() if rule == "answer" and role == "approver"}
 
 
 def test_a_dag_that_is_not_of_a_use_case_has_no_family() -> None:

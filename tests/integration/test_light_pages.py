@@ -28,10 +28,13 @@ HEAVY = [
 RENDER_ALL = """
 import json, sys, time
 from fastapi.testclient import TestClient
-from include.ui.access import SIGNED_IN
+from include.services.composition import Services
+from include.settings import load_settings
+from include.ui.access import SIGNED_IN, Reader, reader_of
 from include.ui.page import create_app
 app = create_app()
 app.dependency_overrides = {each.dependency: lambda: None for each in SIGNED_IN}
+app.dependency_overrides[reader_of] = lambda: Reader(Services(load_settings()), "ada", "auditor")
 client, seconds, statuses = TestClient(app), {}, {}
 for path in json.loads(sys.argv[1]):
     begun = time.monotonic()

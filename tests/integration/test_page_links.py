@@ -15,6 +15,7 @@ from include.adapters.lake import DeltaLake
 from include.contracts.evaluation import RecordedVerdict
 from include.contracts.period import Period
 from include.records.registry import VERDICTS
+from include.services.composition import Services
 from include.settings import load_settings
 from tests.integration.browser_fixtures import Browser, chromium, needs_chromium
 from tests.integration.ports import free_port
@@ -35,11 +36,12 @@ def sandbox() -> str:
 
 def airflow_around(sandboxed: str) -> FastAPI:
     """Airflow as far as a link sees it: the navigation with the frame, a page per DAG and run, and our pages."""
-    from include.ui.access import SIGNED_IN
+    from include.ui.access import SIGNED_IN, Reader, reader_of
     from include.ui.page import create_app
 
     pages, around = create_app(), FastAPI()
     pages.dependency_overrides = {each.dependency: lambda: None for each in SIGNED_IN}
+    pages.dependency_overrides[reader_of] = lambda: Reader(Services(load_settings()), "ada", "auditor")
     around.mount("/moebius", pages)
     frame = f'<iframe sandbox="{sandboxed}" src="/moebius/" width="700" height="500"></iframe>'
     around.get("/plugin/moebius", response_class=HTMLResponse)(lambda: f"<!doctype html><title>Airflow</title>{frame}")

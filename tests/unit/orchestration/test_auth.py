@@ -4,8 +4,9 @@ import pytest
 from airflow.api_fastapi.auth.managers.models.resource_details import DagAccessEntity, DagDetails
 from airflow.api_fastapi.auth.managers.simple.user import SimpleAuthManagerUser
 
-from include.orchestration import auth
-from include.orchestration.auth import OURS, MoebiusAuthManager, RequestSeen, action
+from include.governance.routes import Rule
+from include.orchestration.auth import OURS, MoebiusAuthManager, action
+from include.orchestration.gatekeeper import rule_of_request
 
 TASK = DagAccessEntity.TASK_INSTANCE
 
@@ -14,22 +15,19 @@ def test_the_setting_names_the_class() -> None:
     assert f"{MoebiusAuthManager.__module__}.{MoebiusAuthManager.__name__}" == OURS
 
 
-@pytest.mark.parametrize(
-    ("method", "path", "wanted"),
-    [
-        ("POST", "/api/v2/dags/a.training/clearTaskInstances", "clear"),
-        ("POST", "/api/v2/dags/a.training/dagRuns/r/clear", "clear"),
-        ("POST", "/api/v2/dags/~/clearDagRuns", "clear"),
-        ("PUT", "/api/v2/backfills/1/pause", "clear"),
-        ("PATCH", "/api/v2/dags/a.training/dagRuns/r/taskInstances/t", "mark"),
-        ("PATCH", "/api/v2/dags/a.training/dagRuns/clear", "mark"),
-        ("PUT", "/api/v2/dags/a.training/dagRuns/r/taskInstances/t/state-store/api/v2/backfills/1", "mark"),
-    ],
-)
-def test_a_clear_is_told_from_a_mark_by_the_request(method: str, path: str, wanted: str) -> None:
-    token = auth._asked.set((method, path))
+@pytest.mark.parametrize(("rule", "wanted"), [("clear", "clear"), ("mark", "mark"), ("look", "mark"), (None, "mark")])
+def test_a_clear_is_told_from_a_mark_by_the_route(rule: Rule | None, wanted: str) -> None:
+    token = rule_of_request.set(rule)
     assert (action("PUT", TASK), action("PUT", DagAccessEntity.RUN)) == (wanted, wanted)
-    auth._asked.reset(token)
+    rule_of_request.reset(token)
+
+
+def test_what_tasks_wrote_is_read_and_not_only_looked_at() -> None:
+    token = rule_of_request.set("read")
+    assert (action("GET", TASK), action("GET", None)) == ("read", "read")
+    rule_of_request.reset(token)
+    assert action("GET", DagAccessEntity.XCOM) == action("GET", DagAccessEntity.TASK_LOGS) == "read"
+    assert action("GET", TASK) == "look"
 
 
 def test_without_a_request_the_greater_right_is_needed() -> None:
@@ -58,14 +56,3 @@ def test_a_role_is_known_in_any_case_and_no_other_is(role: str | None) -> None:
         method="POST", access_entity=DagAccessEntity.RUN, details=details, user=user
     )
     assert allowed == ((role or "").lower() in ("admin", "operator"))
-
-
-async def _noop(scope: object, receive: object, send: object) -> None:
-    assert auth._asked.get() == ("PUT", "/api/v2/backfills/1/pause")
-
-
-def test_the_path_is_that_below_the_root_of_the_server() -> None:
-    import asyncio
-
-    scope = {"type": "http", "method": "PUT", "path": "/air/api/v2/backfills/1/pause", "root_path": "/air"}
-    asyncio.run(RequestSeen(_noop)(scope, None, None))  # type: ignore[arg-type]

@@ -10,6 +10,7 @@ from include.development.card.page import page_with_verdict
 from include.services.approvals import verdict_of
 from include.specification.loader import load_usecase
 from include.ui import model_pages
+from include.ui.access import Reader
 from include.ui.links import Links
 from include.ui.page import TEMPLATES
 from tests.unit.fakes.adapters import services_in
@@ -110,15 +111,16 @@ def test_a_release_that_may_not_be_put_back_is_marked_with_the_reason() -> None:
 
 def test_the_model_page_shows_the_record_whatever_stands_in_mlflow(tmp_path: Path) -> None:
     services = services_in(tmp_path)
+    reader = Reader(services, "ada", "auditor")
     approve(services, SPEC, 2)
     card = page_with_verdict("<main></main>", verdict_of(services.approvals.history(SPEC)[1]))
     forged = card.replace("nothing is recorded", "approved by mallory")
     services.adapters.experiment_reader = SimpleNamespace(document=lambda *_: forged)  # type: ignore[misc, assignment]
-    page = model_pages.shown(SPEC, services, 2)
+    page = model_pages.shown(SPEC, reader, 2)
     assert "mallory" in forged
     assert "mallory" not in page
     assert "<td>approved</td>\n<td>ada</td>\n<td>it is better</td>" in page
-    assert model_pages.shown(SPEC, services, 3) == forged, "a version without an entry is shown as it is"
+    assert model_pages.shown(SPEC, reader, 3) == forged, "a version without an entry is shown as it is"
 
 
 def test_a_silent_prometheus_and_a_use_case_without_release_are_said() -> None:
