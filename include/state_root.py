@@ -54,6 +54,8 @@ class StateRoot:
     """OpenLineage events, one JSON object a line: ``lineage/<day>.jsonl``."""
     audit = Below("audit")
     """The audit log: ``audit/<day>.jsonl``, its trees, and signed checkpoints."""
+    access_reviews = Below("access")
+    """Access reviews: ``access/<time>.json``; the audit log has their hashes."""
     airflow_home = Below("airflow")
     key_file = Below("keys", "pseudonym.keys")
     """The embedded platform's own pseudonym keys, mode 0600; the next three likewise."""

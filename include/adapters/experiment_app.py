@@ -1,7 +1,7 @@
 """The MLflow server with its login: an ASGI app in which nothing but ``/health`` answers an anonymous.
 
 MLflow's own checks leave out the routes that it serves without Flask and has no rule for, and every path that begins
-like a static file. Here the login is asked for first, whatever the route; MLflow then decides what the login may do.
+like a static file. Here the login is asked for first, whatever the route; a login that does not administer reads only.
 """
 
 import sqlite3
@@ -16,6 +16,7 @@ from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.websockets import WebSocketClose
 
+from include.adapters.experiment_logins import align, changes
 from include.formats.sqlite_files import share
 from include.settings import Settings, load_settings
 
@@ -24,7 +25,7 @@ REALM = 'Basic realm="mlflow"'
 
 
 class LoginFirst:
-    """ASGI middleware: 401 for every request without a valid login, and no web socket."""
+    """ASGI middleware: 401 for a request without a valid login, 403 for a change by a reader, and no web socket."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -34,10 +35,13 @@ class LoginFirst:
             return await self.app(scope, receive, send)
         if scope["type"] == "websocket":
             return await WebSocketClose()(scope, receive, send)
-        if auth._authenticate_fastapi_request(Request(scope)) is None:
+        if (user := auth._authenticate_fastapi_request(Request(scope))) is None:
             words = "MLflow asks for a login: see `make status` and docs/operations.md\n"
             refusal = PlainTextResponse(words, 401, {"WWW-Authenticate": REALM})
             return await refusal(scope, receive, send)
+        if not user.is_admin and changes(scope["method"], scope["path"]):
+            words = f"the login {user.username} reads in MLflow and changes nothing: see docs/guides/access.md\n"
+            return await PlainTextResponse(words, 403)(scope, receive, send)
         return await self.app(scope, receive, send)
 
 
@@ -46,6 +50,7 @@ def create_app() -> Starlette:
     event.listen(Engine, "connect", _shared)
     app: Any = auth.create_app()
     _require_login_of_ours(load_settings())
+    align(load_settings(), auth.store)
     app.add_middleware(LoginFirst)
     return app
 

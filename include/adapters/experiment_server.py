@@ -17,6 +17,8 @@ authorization_function = mlflow.server.auth:authenticate_request_basic_auth
 # one process checks every password, so what it remembers is never older than what it changed
 auth_cache_ttl_seconds = 3600
 """
+OF_LOGINS = ("MOEBIUS_HOME", "MOEBIUS_MLFLOW_USER", "MOEBIUS_AIRFLOW_USER", "MOEBIUS_AIRFLOW_USERS", "MOEBIUS_ACCESS")
+"""Settings that say who logs in."""
 
 
 def directory(settings: Settings) -> Path:
@@ -47,7 +49,7 @@ def mlflow_server(settings: Settings) -> tuple[list[str], dict[str, str]]:
         "MLFLOW_BASIC_AUTH_FAIL_CLOSED": "true",
         "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
         "MLFLOW_DISABLE_TELEMETRY": "true",
-        "MOEBIUS_MLFLOW_USER": settings.mlflow_user,
+        **{name: value for name, value in settings.variables().items() if name in OF_LOGINS},
         "GIT_PYTHON_REFRESH": "quiet",
     }
 

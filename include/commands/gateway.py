@@ -20,12 +20,13 @@ def add(
     role: Annotated[list[str] | None, typer.Option(help="infer, metadata or metrics; default: infer")] = None,
     model: Annotated[list[str] | None, typer.Option(help="a use case that it may use; default: all")] = None,
     rate: Annotated[int | None, typer.Option(help="requests per second; default: 50")] = None,
+    owner: Annotated[str | None, typer.Option(help="login of Airflow that answers for the client")] = None,
     public_key: Annotated[
         str | None, typer.Option(help="PEM file in the gateway directory; the client signs tokens and gets no API key")
     ] = None,
 ) -> None:
     """Add a client, or give an existing client a new key. The key is shown once."""
-    given = {"roles": role, "models": model, "rate": rate, "public_key": public_key}
+    given = {"roles": role, "models": model, "rate": rate, "owner": owner, "public_key": public_key}
     _run("add", client, {name: value for name, value in given.items() if value})
 
 

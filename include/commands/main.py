@@ -6,6 +6,7 @@ import sys
 import typer
 
 from include.commands import (
+    access,
     audit,
     bench,
     catalog,
@@ -57,6 +58,7 @@ app.command(rich_help_panel=DATA)(read.read)
 app.add_typer(catalog.app, name="catalog", rich_help_panel=DATA)
 app.add_typer(exports.app, name="export", rich_help_panel=DATA)
 app.command(rich_help_panel=DATA)(subject.subject)
+app.add_typer(access.app, name="access", rich_help_panel=DATA)
 app.add_typer(audit.app, name="audit", rich_help_panel=DATA)
 app.add_typer(gateway.app, name="gateway", rich_help_panel=MODELS)
 app.command(rich_help_panel=MODELS)(reproduce.reproduce)

@@ -39,6 +39,7 @@ def status() -> None:
 
     platform = _platform()
     show(platform.table())
+    print(platform.logins())
     for line in platform.last_deaths():
         print(line)
     _show_disks()

@@ -25,6 +25,7 @@ class GatewayClient(Record):
 
     key_sha256: str = Field(default="", pattern=r"^([0-9a-f]{64})?$")
     public_key: str = Field(default="", description="PEM file of the key that verifies its tokens")
+    owner: str = Field(default="", description="login of Airflow that answers for it")
     roles: frozenset[Route] = frozenset({"infer"})
     models: frozenset[str] | None = Field(default=None, description="use cases that it may call; None: all")
     rate: int = Field(default=50, ge=1, le=1_000_000, description="requests per second, counted over ten seconds")

@@ -17,6 +17,17 @@ Level = Literal["none", "public", "internal", "personal"]
 LEVELS: tuple[Level, ...] = get_args(Level)
 
 
+ExperimentRight = Literal["none", "read", "admin"]
+"""What a login may do in MLflow."""
+
+
+def experiment_right(role: Role, level: Level) -> ExperimentRight:
+    """MLflow shows internal values: it is read by roles that read up to this class, and changed by admins only."""
+    if LEVELS.index(level) < LEVELS.index("internal"):
+        return "none"
+    return "admin" if role == "admin" else "read"
+
+
 class ExportedFile(Record):
     """One encrypted Parquet file of an export; ``sha256`` is of the encrypted bytes."""
 

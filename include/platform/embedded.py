@@ -8,6 +8,7 @@ from typing import NamedTuple
 from rich.table import Table
 
 from include.adapters import redis_server
+from include.adapters.experiment_logins import passwords_file, people
 from include.errors import NotFoundError
 from include.platform import databases, definitions, identity, secrets, state, status, supervisord
 from include.platform.doctor import Doctor
@@ -178,5 +179,6 @@ class Platform:
         home, (user, _) = self.settings, secrets.mlflow_login(self.settings)
         return (
             f"Airflow's logins: {status.near(home.airflow_home / 'passwords.json')}\n"
-            f"MLflow's login {user}: password in {status.near(home.home / secrets.MADE['mlflow_admin'][1])}"
+            f"MLflow's login {user}: password in {status.near(home.home / secrets.MADE['mlflow_admin'][1])}\n"
+            f"MLflow's logins {', '.join(people(home)) or 'of others: none'}: {status.near(passwords_file(home))}"
         )

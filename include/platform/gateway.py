@@ -24,6 +24,8 @@ def configure(settings: Settings) -> None:
 
 def add(settings: Settings, client: str, facts: dict[str, Any]) -> str:
     """Add a client, or give it a new key; says the key. Raises SettingsError for facts that cannot be used."""
+    if owner := facts.get("owner"):
+        settings.role_of(owner)
     key = clients.add(settings.gateway_clients, client, facts, usecase_names())
     known_by = f"its key, shown this once, is {key}" if key else "known by its tokens"
     return f"client {client}: {known_by}; {reload(settings)}"
@@ -44,7 +46,9 @@ def listing(settings: Settings) -> str:
 def _described(client: GatewayClient) -> str:
     models = "all use cases" if client.models is None else ", ".join(sorted(client.models))
     known_by = "API key" if client.key_sha256 else f"tokens ({client.public_key})"
-    return f"{', '.join(sorted(client.roles))}; {models}; {client.rate} requests a second; {known_by}"
+    owner = client.owner or "nobody"
+    may = f"{', '.join(sorted(client.roles))}; {models}; {client.rate} requests a second"
+    return f"{may}; {known_by}; answered for by {owner}"
 
 
 def reload(settings: Settings) -> str:

@@ -6,11 +6,14 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 
+from include.adapters.experiment_logins import align, changes
 from include.adapters.experiment_tracker import MlflowTracker
 from include.adapters.file_locks import FileLocks
 from include.platform import secrets
@@ -139,6 +142,52 @@ def test_another_login_reads_and_changes_nothing(mlflow: Settings) -> None:
         assert {change.request.url.path: change.status_code for change in changes} == {
             change.request.url.path: 403 for change in changes
         }
+
+
+def test_people_have_the_logins_that_their_roles_give(mlflow: Settings) -> None:
+    """Those of Airflow, with passwords of their own; a person who goes, or who may read less, has none any more."""
+    home = mlflow.home / "mlflow"
+    passwords = json.loads((home / "passwords.json").read_text())
+    assert sorted(passwords) == ["approver", "auditor", "engineer", "operator"]
+    assert (home / "passwords.json").stat().st_mode & 0o77 == 0
+    for login, password in passwords.items():
+        with as_login(mlflow, login, password) as person:
+            assert person.get("/api/2.0/mlflow/experiments/search?max_results=1").status_code == 200
+            made = person.post("/api/2.0/mlflow/registered-models/create", json={"name": f"of_{login}"})
+            assert made.status_code == 403, login
+            found = person.post("/api/2.0/mlflow/runs/search", json={"experiment_ids": ["0"]})
+            assert found.status_code == 200, "this is read with POST"
+    with closing_store(home) as store:
+        store.create_user("by_hand", "of-the-tests-only")
+        align(mlflow.model_copy(update={"airflow_users": {"vera": "viewer", "eve": "admin", "uwe": "engineer"}}), store)
+        known = {user.username: user.is_admin for user in store.list_users()}
+        assert known == {"admin": True, "moebius": True, "by_hand": False, "eve": True, "uwe": False}
+        align(mlflow.model_copy(update={"airflow_users": {"eve": "auditor"}}), store)
+        assert {u.username: u.is_admin for u in store.list_users() if u.username in ("eve", "uwe")} == {"eve": False}
+    assert list(json.loads((home / "passwords.json").read_text())) == ["eve"]
+
+
+def test_no_route_that_changes_something_is_for_a_reader(mlflow: Settings) -> None:
+    with as_login(mlflow, *secrets.mlflow_login(mlflow)) as admin:
+        admin.post("/api/2.0/mlflow/users/create", json={"username": "rita", "password": "of-the-tests-only"})
+    changing = [(m, p) for m, p in routes() if changes(m, p)]
+    assert len(changing) > 100
+    with as_login(mlflow, "rita", "of-the-tests-only") as rita:
+        done = {f"{m} {p}": status for m, p in changing if (status := rita.request(m, p).status_code) != 403}
+    assert not done
+
+
+@contextmanager
+def closing_store(home: Path) -> Iterator[Any]:
+    """MLflow's own store, on the database of the server."""
+    from mlflow.server.auth.sqlalchemy_store import SqlAlchemyStore
+
+    store = SqlAlchemyStore()
+    store.init_db(f"sqlite:///{home / 'basic_auth.db'}")
+    try:
+        yield store
+    finally:
+        store.engine.dispose()
 
 
 def test_readers_and_writers_of_its_databases_go_on_side_by_side(mlflow: Settings) -> None:

@@ -180,7 +180,7 @@ def expected(role: Role, route: str, rule: Rule) -> bool:
 
 @pytest.mark.parametrize("role", ROLES)
 def test_every_route_serves_the_roles_of_the_matrix_and_no_other(clients: dict[str, httpx.Client], role: Role) -> None:
-    given = {route: asked(clients[role], route) for route, rule in ROUTES.items() if rule != "task" and route not in ENDS}
+    given = {r: asked(clients[role], r) for r, rule in ROUTES.items() if rule != "task" and r not in ENDS}
     assert [route for route, status in given.items() if status >= 500] == []
     wrong = {r: s for r, s in given.items() if (s not in (401, 403)) != expected(role, r, ROUTES[r])}
     assert {r: s for r, s in wrong.items() if not (r in ABSENT and s == 404)} == {}
