@@ -36,8 +36,8 @@ class StateRootSignatures:
     def sign(self, text: str) -> Signature:
         if not self._private:
             raise SettingsError(
-                "this process has no key to sign approvals with: `make up` makes one in <home>/keys, or set "
-                "MOEBIUS_APPROVAL_KEY for Airflow's scheduler and workers"
+                "this process has no key to sign approvals and releases with: `make up` makes one in <home>/keys, or "
+                "set MOEBIUS_APPROVAL_KEY for Airflow's scheduler and workers"
             )
         key = _private(self._private)
         return Signature(text_of(key.sign(text.encode())), fingerprint(text_of(key.public_key().public_bytes_raw())))

@@ -17,6 +17,7 @@ from include.commands import (
     gateway,
     platform,
     read,
+    release,
     reproduce,
     subject,
 )
@@ -61,6 +62,7 @@ app.command(rich_help_panel=DATA)(subject.subject)
 app.add_typer(access.app, name="access", rich_help_panel=DATA)
 app.add_typer(audit.app, name="audit", rich_help_panel=DATA)
 app.add_typer(gateway.app, name="gateway", rich_help_panel=MODELS)
+app.add_typer(release.app, name="release", rich_help_panel=MODELS)
 app.command(rich_help_panel=MODELS)(reproduce.reproduce)
 app.command(rich_help_panel=DEVELOPMENT)(check.check)
 app.command(rich_help_panel=DEVELOPMENT)(bench.bench)

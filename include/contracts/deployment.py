@@ -10,6 +10,15 @@ from include.contracts.period import Period
 from include.contracts.record import Moment, Record
 from include.contracts.steady import Tick
 
+DAMAGED_RELEASE = (
+    "delete the release directory and run the deployment DAG of its model version (it is packaged again), or put "
+    "another release back (rollback)"
+)
+"""The way out of a release with another file than was packaged."""
+BOM, TEST_REPORT = "bom.json", "tested.json"
+ENVELOPE, TEST_ENVELOPE = "release.dsse.json", "tested.dsse.json"
+"""Files of a release: the bill of materials, and the report of the tests before traffic; and who signed what."""
+
 
 class ReleaseRef(Record):
     """A packaged release: the unit that is deployed and rolled back."""

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import shutil
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -12,10 +12,12 @@ from typing import Any, Protocol
 import numpy as np
 import pandas as pd
 
+from include.contracts.deployment import BOM
 from include.contracts.development import DatasetRef
 from include.contracts.features import FeatureServiceRef
 from include.contracts.request_rules import BITS, whole_keys
-from include.deployment import interface, native, optimisation, release, schema
+from include.deployment import bom, interface, native, optimisation, release, schema
+from include.deployment.bom import Origin
 from include.deployment.optimisation import Proof, Variant
 from include.deployment.requests import plain, sent
 from include.deployment.scoring import encoded
@@ -30,6 +32,7 @@ PARITY_ROWS = 2000
 SAMPLES = 48
 EVENTS = 200
 EVENTS_DOCUMENT = "events.json"
+UNRECORDED = Origin(trainer="unknown", why_no_training="it was packaged without the record of a training")
 WITHHELD, NO_NUMBER = "withheld", "0"
 """In place of an entity's key: the looked-up features are kept with the release, whose they are need not be."""
 
@@ -64,14 +67,17 @@ def package(
     store: str = "",
     refit_of: Mapping[str, Any] | None = None,
     recalibrated_from: Mapping[str, Any] | None = None,
+    origin: Origin = UNRECORDED,
+    require_valid_bom: Callable[[str], None] = lambda text: None,
 ) -> dict[str, Any]:
     """Write a complete release directory; returns its report (parity, size, latency, the forms that were tried).
 
     ``rows`` are real raw rows of the test set: request fields and looked-up features; ``incomplete`` are the columns
     that lack values in the training data; ``model_hash`` is that of the registered artifact, ``store`` the id of the
     store that it is registered in, ``refit_of`` what ``release.proof_fact`` says, ``recalibrated_from`` the same of the
-    model that it was with another calibrator. DataError when the model has classes that the spec lacks, DeploymentError
-    when ``rows`` lack request fields, or the ONNX model differs from the trained one by more than
+    model that it was with another calibrator; ``origin`` is for the bill of materials, and ``require_valid_bom`` raises
+    DeploymentError when that does not fit its schema. DataError when the model has classes that the spec lacks,
+    DeploymentError when ``rows`` lack request fields, or the ONNX model differs from the trained one by more than
     ``rollout.parity_bound``, which is in standard deviations of the label where scores are numbers.
     """
     class_names: Sequence[str] = getattr(model, "class_names", ())
@@ -115,8 +121,11 @@ def package(
         "code_hash": release.code_hash(staging),
         "hashes": _hashes(dataset, features, encoding),
     }
-    own = flags(spec, class_names)
-    release.seal(staging, _manifest(spec, model_version, dataset, features, encoding) | own | facts)
+    whole = _manifest(spec, model_version, dataset, features, encoding) | flags(spec, class_names) | facts
+    materials = json.dumps(bom.document(spec, dataset, whole, report, origin), indent=1)
+    require_valid_bom(materials)
+    (staging / BOM).write_text(materials)
+    release.seal(staging, whole)
     return report
 
 

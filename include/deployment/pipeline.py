@@ -6,11 +6,13 @@ from pathlib import Path
 
 from include.contracts import encoding, pseudonyms, request_rules
 from include.families import serving
-from include.formats import identity, sealed_text
+from include.formats import identity, sealed_text, signed_files
 from include.formats.file_proof import sha256
 from include.specification.usecase import UseCase
 
-SHARED = tuple(Path(str(module.__file__)) for module in (pseudonyms, encoding, request_rules, sealed_text))
+SHARED = tuple(
+    Path(str(module.__file__)) for module in (pseudonyms, encoding, request_rules, sealed_text, signed_files)
+)
 """Beside the serving code as here: both must agree."""
 CONFIG = "config.pbtxt"
 TYPES = {"string": "TYPE_STRING", "float": "TYPE_FP32", "double": "TYPE_FP64", "timestamp": "TYPE_FP64"}

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from include.contracts.deployment import ReleaseRef
+from include.contracts.deployment import TEST_REPORT, ReleaseRef
 from include.contracts.evaluation import GateOutcome
 from include.deployment import acceptance, bad_requests, interface, looked_up, pipeline, release
 from include.deployment.looked_up import LookedUp
@@ -26,7 +26,7 @@ from include.ports.serving import InferenceProtocol, ModelServer
 from include.specification.usecase import UseCase
 
 REPEATS = 4
-REPORT = "tested.json"
+REPORT = TEST_REPORT
 
 
 def verify(

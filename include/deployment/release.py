@@ -6,25 +6,25 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from include.contracts.deployment import ReleaseRef
+from include.contracts.deployment import DAMAGED_RELEASE, ENVELOPE, TEST_ENVELOPE, TEST_REPORT, ReleaseRef
 from include.contracts.development import ModelRef, Proof
 from include.deployment import pipeline
 from include.errors import DamagedReleaseError, DamagedStateError, DeploymentError, EvaluationError
 from include.formats import state_file
 from include.formats.file_proof import sha256
+from include.formats.signed_files import below
 
 MANIFEST = "release.json"
-WAY_OUT = (
-    "delete the release directory and run the deployment DAG of its model version (it is packaged again), or put "
-    "another release back (rollback)"
-)
+WAY_OUT = DAMAGED_RELEASE
+LATER = frozenset({MANIFEST, "model_version", ENVELOPE, TEST_REPORT, TEST_ENVELOPE})
+"""Files that are written after the others were hashed."""
 SERVING = Path(__file__).resolve().parents[2] / "triton_models" / "pipeline" / "1"
 
 
 def seal(directory: Path, manifest: dict[str, Any]) -> None:
     """Write the manifest with the SHA-256 of every file that is there."""
-    inside = (p for p in sorted(directory.rglob("[!.]*")) if p.is_file() and p.name != MANIFEST)
-    files = {p.relative_to(directory).as_posix(): sha256(p) for p in inside}
+    inside = sorted({name for name in below(directory) if not _hidden(name)} - LATER)
+    files = {name: sha256(directory / name) for name in inside}
     state_file.write(directory / MANIFEST, json.dumps({**manifest, "files": files}, indent=1))
 
 
@@ -49,14 +49,24 @@ def class_names(directory: Path) -> list[str]:
 
 
 def verify(directory: Path) -> None:
-    """Raises DamagedReleaseError when a file lacks or was changed since packaging."""
-    for name, expected in manifest(directory)["files"].items():
+    """Raises DamagedReleaseError when a file lacks, was changed or was added since packaging.
+
+    Who signed the manifest is not asked here: ``ReleaseStore.verified`` does.
+    """
+    files = manifest(directory)["files"]
+    if added := sorted({name for name in below(directory) if not _hidden(name)} - {*files} - LATER):
+        raise DamagedReleaseError(f"{directory / added[0]} was added after packaging: it will not serve; {WAY_OUT}")
+    for name, expected in files.items():
         path = directory / name
         if not path.is_file():
             raise DamagedReleaseError(f"release {directory} lacks {name}; {WAY_OUT}")
         if (digest := sha256(path)) != expected:
             hashes = f"sha256 {digest[:12]}, not {expected[:12]}"
             raise DamagedReleaseError(f"{path} was changed after packaging ({hashes}): it will not serve; {WAY_OUT}")
+
+
+def _hidden(name: str) -> bool:
+    return any(part.startswith(".") for part in name.split("/"))
 
 
 def proof_fact(model: ModelRef, proof: ModelRef) -> dict[str, Any] | None:

@@ -65,6 +65,7 @@ def score_partition(
     release = services.adapters.releases.get(spec.name, wanted) if wanted else services.serving.champion(spec)
     if release is None:
         return None
+    release = services.adapters.releases.verified(spec.name, release.name)
     oldest = services.answers.oldest_kept(spec, period) or period
     _require_kept(spec, oldest, period)
     with (

@@ -7,18 +7,20 @@ from typing import Any
 import pandas as pd
 
 from include.contracts.deployment import ReleaseRef
-from include.contracts.development import ModelRef
+from include.contracts.development import ModelRef, Proof
 from include.contracts.evaluation import Verdict
 from include.contracts.features import FeatureServiceRef
 from include.deployment import interface, looked_up, packaging, predeployment
+from include.deployment.bom import Origin
 from include.deployment.looked_up import LookedUp
 from include.deployment.release import is_of, manifest, proof_fact
 from include.development.datasets.building import as_it_lies
 from include.development.datasets.encoded import labelled_part
 from include.development.datasets.guarding import require_sound
 from include.development.datasets.parts import incomplete_columns, read_part
+from include.development.refitting import record
 from include.development.trainers.trained_model import TrainedModel
-from include.errors import DeploymentError
+from include.errors import DeploymentError, NotFoundError
 from include.governance import approval
 from include.services.approvals import verdict_of
 from include.services.composition import Services
@@ -87,8 +89,29 @@ def _package(
             features=features, rows=rows, incomplete=incomplete_columns(as_it_lies(fitted.dataset).train),
             baseline=baseline, staging=aside / "release", store=services.adapters.tracker.store(),
             refit_of=proof_fact(model, proof), recalibrated_from=proof_fact(model, base or model),
+            origin=_origin(services, model, proof, base, trained.trainer, verdict),
+            require_valid_bom=services.adapters.require_valid_bom,
         )  # fmt: skip
         return services.adapters.releases.add(spec.name, aside / "release", model.version)
+
+
+def _origin(
+    services: Services, model: ModelRef, proof: ModelRef, base: ModelRef | None, trainer: str, verdict: Verdict | None
+) -> Origin:
+    """What the training and the evaluation left, for the bill of materials."""
+    lineage = {
+        "proof": Proof.of(proof) if proof != model else None,
+        "recalibrated": Proof.of(base) if base else None,
+        "members": verdict.members if verdict else [],
+    }
+    try:
+        _, fit = record(services.adapters.tracker, model)
+    except NotFoundError as error:
+        return Origin(trainer=trainer, verdict=verdict, why_no_training=str(error), **lineage)
+    costs = {stage: one.json_dict() for stage, one in fit.cost.items()}
+    return Origin(
+        trainer=trainer, verdict=verdict, parameters=fit.parameters, environment=fit.environment, cost=costs, **lineage
+    )
 
 
 def _baseline(
@@ -137,7 +160,7 @@ def verify_release(spec: UseCase, services: Services, release: ReleaseRef, *, st
     a release that served once it is not: its dataset may be gone. Raises DeploymentError when the release failed a
     check; see ``predeployment.verify``.
     """
-    release = services.adapters.releases.get(spec.name, release.name)  # of what a task hands on, the name alone counts
+    release = services.adapters.releases.verified(spec.name, release.name)  # what a task hands on is a name
     server, wire = services.adapters.model_server(spec), services.adapters.kserve
     try:
         with services.places.aside() as aside:
@@ -161,7 +184,9 @@ def _looked_up(spec: UseCase, services: Services, release: ReleaseRef) -> Looked
 
 def _keep_report(spec: UseCase, services: Services, release: ReleaseRef) -> None:
     """What was packaged, agreed and tried, beside the model version, where people look for it."""
+    if (Path(release.path) / predeployment.REPORT).is_file():  # nothing was tried of a release that was changed
+        services.adapters.releases.sign_report(spec.name, release.name)
     model = services.serving.registered(spec, release)
     for name in ("report.json", interface.DOCUMENT, predeployment.REPORT):
-        if (file := Path(release.path) / name).is_file():  # nothing was tried of a release that was changed
+        if (file := Path(release.path) / name).is_file():
             services.adapters.tracker.add_document(model, f"releases/{release.name}/{name}", file.read_text())

@@ -25,7 +25,7 @@ def make(spec: UseCase, services: Services, release: str | None) -> dict[str, An
     state = services.serving.rollout_state(spec)
     if not release and state is None:
         raise NotFoundError(f"{spec.name} has no serving release: name a release, or deploy a model first")
-    ref = services.adapters.releases.get(spec.name, release or state.champion)  # type: ignore[union-attr]
+    ref = services.adapters.releases.verified(spec.name, release or state.champion)  # type: ignore[union-attr]
     require_may_serve(spec, services, ref)
     target = services.settings.edge_bundles / spec.name / f"{ref.name}.zip"
     with services.places.aside() as aside:

@@ -119,8 +119,7 @@ def rollback_target(spec: UseCase, services: Services, wanted: str | None) -> st
         names = [r.name for r in services.adapters.releases.all(spec.name)]
         raise NotFoundError(f"{spec.name}: no former champion is before {state.champion}; there are {names}")
     require_may_serve(spec, services, target)
-    release.verify(Path(target.path))
-    return target.name
+    return services.adapters.releases.verified(spec.name, target.name).name
 
 
 def restore(spec: UseCase, services: Services, wanted: str, reason: str, by: str) -> str:
@@ -135,6 +134,7 @@ def restore_release(spec: UseCase, services: Services, name: str, reason: str, b
 
     A release that is newer than the champion is recorded as rolled forward.
     """
+    services.adapters.releases.verified(spec.name, name)
     state = services.serving.require_rollout_state(spec)
     forward = rollout.is_forward(state.champion, name) or state.reason.startswith(f"rolled forward to {name}:")
     promote_release(

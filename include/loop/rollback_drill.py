@@ -29,6 +29,7 @@ def drill_rollback(spec: UseCase, services: Services, by: str = "") -> Drill | N
     if known is None:
         return None
     champion, earlier = known
+    services.adapters.releases.verified(spec.name, champion.name)
     verify_release(spec, services, earlier, stores=False)
     measured = _measure(spec, services, champion, earlier)
     _require_answers(measured)

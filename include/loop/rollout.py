@@ -83,7 +83,7 @@ def _open_to(spec: UseCase, services: Services, release: str) -> RolloutState:
 def _require_approved(spec: UseCase, services: Services, release: str, state: RolloutState | None) -> None:
     known = services.adapters.releases
     serving = known.get(spec.name, state.champion) if state else None
-    services.approvals.require_release(spec, known.get(spec.name, release), serving)
+    services.approvals.require_release(spec, known.verified(spec.name, release), serving)
 
 
 def _give(

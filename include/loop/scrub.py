@@ -17,7 +17,7 @@ from include.deployment import release
 from include.development.datasets.building import MANIFEST, load_dataset
 from include.development.datasets.encoded import PARTS
 from include.development.datasets.parts import read_part
-from include.errors import DamagedFileError, MoebiusError, ServiceError
+from include.errors import DamagedFileError, DamagedReleaseError, MoebiusError, ServiceError
 from include.formats.proved_parquet import prove
 from include.ports.lake import Lake
 from include.records.registry import EXPORTS, SCRUBS
@@ -136,7 +136,12 @@ def _read_part(home: Path, name: str, part: str) -> None:
 
 def releases(spec: UseCase, services: Services) -> Iterator[Check]:
     for ref in services.adapters.releases.all(spec.name):
-        yield partial(release.verify, Path(ref.path))
+        yield partial(_as_signed, spec, services, ref.name)
+
+
+def _as_signed(spec: UseCase, services: Services, name: str) -> None:
+    if faults := services.adapters.releases.faults(spec.name, name):
+        raise DamagedReleaseError(f"{'; '.join(faults)}; {release.WAY_OUT}")
 
 
 def models(spec: UseCase, services: Services) -> Iterator[Check]:

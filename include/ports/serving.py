@@ -59,9 +59,28 @@ class ReleaseStore(Protocol):
     """Packaged releases on disk."""
 
     def add(self, usecase: str, staged: Path, model_version: int) -> ReleaseRef:
-        """Move a complete staged directory into place under the next name (r0001 …)."""
+        """Sign a complete staged directory, and move it into place under the next name (r0001 …).
+
+        Raises SettingsError in a process that has no private key.
+        """
 
     def get(self, usecase: str, name: str) -> ReleaseRef: ...
+
+    def verified(self, usecase: str, name: str) -> ReleaseRef:
+        """The release, for whoever lets it serve: its signature and the SHA-256 of every file were proved just now.
+
+        Raises DamagedReleaseError, which names the file, when one lacks, was changed or added, or when no key of this
+        state root signed it under this name.
+        """
+
+    def faults(self, usecase: str, name: str) -> list[str]:
+        """Everything that is not as it was signed, in words that name the file; [] when all is whole."""
+
+    def sign(self, usecase: str, name: str, note: str) -> ReleaseRef:
+        """Sign a release as it is now, with the reason in its signature."""
+
+    def sign_report(self, usecase: str, name: str) -> None:
+        """Sign the report of the tests before traffic, which is written after the release was signed."""
 
     def all(self, usecase: str) -> list[ReleaseRef]: ...
 

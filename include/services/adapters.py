@@ -125,6 +125,12 @@ class Adapters:
 
         return expectation_types()
 
+    def require_valid_bom(self, text: str) -> None:
+        """Raises DeploymentError when a bill of materials does not fit its schema."""
+        from include.adapters.bom_schema import require_valid
+
+        require_valid(text)
+
     def query_fault(self, query: str) -> str:
         """Why an abort query is no PromQL; '' when it is, or nobody can tell."""
         from include.adapters.metrics_server import query_fault
@@ -146,7 +152,7 @@ class Adapters:
     def releases(self) -> ReleaseStore:
         from include.adapters.release_store import DirectoryReleases
 
-        return DirectoryReleases(self.settings.releases, self.locks)
+        return DirectoryReleases(self.settings.releases, self.locks, self.signatures)
 
     @cached_property
     def signatures(self) -> Signatures:

@@ -45,7 +45,7 @@ class Serving:
         state, serving = self.rollout_state(spec), self.champion(spec)
         if state is None or serving is None:
             return None
-        release.verify(Path(serving.path))
+        self._adapters.releases.verified(spec.name, serving.name)
         timeout = self._adapters.settings.serving_timeout
         served = rollout.told(lambda: self.served_generation(spec), state.generation, timeout)
         if served != state.generation:

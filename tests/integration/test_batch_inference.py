@@ -150,11 +150,9 @@ def test_the_release_says_what_missing_features_mean(
     made = serving.package(
         trained(1), 3, requests_frame(500, 99), features=services.adapters.feature_store.keep(SPEC.feature_service)
     )
-    manifest = {k: v for k, v in release.manifest(Path(made.path)).items() if k != "files"}
-    manifest["views"]["aircraft"]["when_missing"] = policy
-    (Path(made.path) / "model_version").unlink()
-    release.seal(Path(made.path), manifest | {"fallback_scores": [0.25]})
-    (Path(made.path) / "model_version").write_text("3")
+    views = release.manifest(Path(made.path))["views"]
+    views["aircraft"]["when_missing"] = policy
+    serving.seal_again(made, views=views, fallback_scores=[0.25])
     score_partition(LENIENT, services, MONTH, made.name)
     rows = scored(services, made.name)
     lacking = rows[rows["missing"] > 0]

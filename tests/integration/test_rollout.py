@@ -12,7 +12,7 @@ import pytest
 
 from include.adapters.metrics_server import Prometheus
 from include.contracts.deployment import Judgement
-from include.deployment import judgement, packaging, predeployment, release, rollout
+from include.deployment import judgement, packaging, predeployment, rollout
 from include.errors import ConflictError, DeploymentError
 from include.loop.rollout import promote_release
 from include.services.composition import Services
@@ -128,10 +128,8 @@ def test_a_release_is_proved_alone_and_leaves_nothing_behind(serving: Serving) -
 def test_a_release_that_cannot_load_is_refused_by_the_server(serving: Serving) -> None:
     bad = serving.release(2)
     serving.models.pop(bad.name)
-    directory = Path(bad.path)
-    (directory / "model.onnx").write_bytes(b"no model")
-    manifest = {k: v for k, v in release.manifest(directory).items() if k != "files"}
-    release.seal(directory, manifest)  # hashes agree: only loading it can tell
+    (Path(bad.path) / "model.onnx").write_bytes(b"no model")
+    serving.seal_again(bad)  # hashes agree: only loading it can tell
     with pytest.raises(DeploymentError, match="did not load"):
         predeployment.verify(
             serving.spec, bad, serving.server, serving.kserve, serving.write_model, serving.settings.staging / "private"

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from include.deployment import release, rollout
+from include.deployment import rollout
 from include.errors import DeploymentError, NotFoundError, RolloutAbortedError, ServiceError
 from include.loop import rollback, rollback_drill
 from include.loop import rollout as steps
@@ -216,9 +216,8 @@ def test_a_release_that_does_not_load_gets_nothing_and_the_state_is_put_back(
 ) -> None:
     bad = serving.release(2)
     serving.models.pop(bad.name)
-    directory = Path(bad.path)
-    (directory / "model.onnx").write_bytes(b"no model")
-    release.seal(directory, {k: v for k, v in release.manifest(directory).items() if k != "files"})
+    (Path(bad.path) / "model.onnx").write_bytes(b"no model")
+    serving.seal_again(bad)
     spec = spec_of(serving)
     with pytest.raises(ServiceError, match="follows rollout generation"):
         steps.shift_traffic(spec, services, bad.name, 0.5, "bad-run")

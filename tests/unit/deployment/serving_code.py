@@ -5,10 +5,16 @@ import sys
 from types import ModuleType
 
 from include.contracts import encoding, pseudonyms, request_rules
-from include.formats import sealed_text
+from include.formats import sealed_text, signed_files
 from include.settings import ROOT
 
-for shared in (encoding, pseudonyms, request_rules, sealed_text):  # the server has copies of them beside its own
+for shared in (
+    encoding,
+    pseudonyms,
+    request_rules,
+    sealed_text,
+    signed_files,
+):  # the server has copies of them beside its own
     sys.modules.setdefault(shared.__name__.rpartition(".")[2], shared)
 
 

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from include.adapters.audit_log import FileAuditLog, SqliteSubjectKeys
+from include.adapters.bom_schema import require_valid
 from include.adapters.release_store import DirectoryReleases
 from include.adapters.signatures import StateRootSignatures
 from include.deployment import release
@@ -27,7 +28,6 @@ class FakeAdapters:
         self.settings = settings
         self.lake, self.state, self.locks = MemoryLake(), MemoryState(), MemoryLocks()
         self.tracker, self.metrics_server, self.exports = MemoryTracker(), FiringAlerts(), MemoryExports()
-        self.releases = DirectoryReleases(settings.releases, self.locks)
         self.server = FollowingServer(self.state, usecase)
         self.replicas: list[FollowingServer] = []
         self.log = MemoryLog()
@@ -36,8 +36,12 @@ class FakeAdapters:
         self.audit = FileAuditLog(
             settings.audit, self.locks, self.audit_keys, self.signatures, settings.audit_checkpoints
         )
+        self.releases = DirectoryReleases(settings.releases, self.locks, self.signatures)
         self.streams: dict[str, Any] = {}
         self.audit = MemoryAudit()
+
+    def require_valid_bom(self, text: str) -> None:
+        require_valid(text)
 
     def connector(self, spec: UseCase, table: str, delivered: Path | None = None) -> Any:
         raise MissingPeriodError(f"{spec.name}.{table}: the source has nothing")

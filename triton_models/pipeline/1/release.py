@@ -1,15 +1,16 @@
 """One release in memory: ONNX session, encoding, features computed from the request, online lookup."""
 
 import hashlib
-import importlib.util
 import json
 from collections import namedtuple
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
 import onnxruntime
 import sealed_text
+import signed_files
 from encoding import Encoding, category
 from missing import MissingPolicy
 from online_features import OnlineFeatures
@@ -153,7 +154,27 @@ def _verified_manifest(directory: Path) -> dict:
         if digest != expected:
             hashes = f"sha256 {digest[:12]}, not {expected[:12]}"
             raise ValueError(f"{directory / name} was changed after packaging: {hashes}")
+    if (directory / "request.py").exists() and "request.py" not in manifest["files"]:
+        raise ValueError(f"{directory / 'request.py'} was added after packaging")
+    _require_envelope(directory, kept.text, manifest["files"])
     return manifest
+
+
+def _require_envelope(directory: Path, manifest: str, files: dict) -> None:
+    """The files are those of the release's envelope, where there is one: a release of an earlier version has none.
+
+    This process has no keys: who signed the envelope is proved by whoever gives the release its traffic.
+    """
+    path = directory / "release.dsse.json"
+    if not path.exists():
+        return
+    known = signed_files.opened(path.read_text(), lambda *_: True)
+    if (name := signed_files.subject_of(known).rpartition("/")[2]) != directory.name:
+        raise ValueError(f"{path} is the signature of {name}")
+    signed = signed_files.files_of(known)
+    own = hashlib.sha256(sealed_text.seal(manifest).encode()).hexdigest()
+    if signed.get("release.json") != own or any(signed.get(name) != digest for name, digest in files.items()):
+        raise ValueError(f"{directory / 'release.json'} is not what {path} signs: it was changed after packaging")
 
 
 def _column(values: list, kind: str):
@@ -164,7 +185,6 @@ def _load_on_request(path: Path):
     """``on_request`` of the release's own ``request.py``; None when it has none."""
     if not path.is_file():
         return None
-    spec: Any = importlib.util.spec_from_file_location(f"on_request_{path.parent.name}", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    module = ModuleType(f"on_request_{path.parent.name}")
+    exec(compile(path.read_bytes(), path, "exec"), module.__dict__)  # noqa: S102 - an import would prefer cached bytecode, which nobody signed
     return module.on_request
