@@ -219,7 +219,7 @@ def _considerations(spec: UseCase, origin: Origin) -> tuple[Fields, dict[str, st
 
 def _data(spec: UseCase, dataset: DatasetRef) -> Fields:
     """The dataset with what it was read from: its digest is that of its manifest, which names every snapshot."""
-    known = {f"snapshot:{period}": name for period, name in sorted(dataset.snapshots.items())}
+    known: Fields = {f"snapshot:{period}": name for period, name in sorted(dataset.snapshots.items())}
     known |= {"refit_of": dataset.refit_of or None, "label": dataset.label}
     return {
         "type": "data",

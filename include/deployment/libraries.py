@@ -45,9 +45,9 @@ def _component(name: str, found: Distribution) -> dict[str, Any]:
 
 def _licences(found: Distribution) -> list[dict[str, Any]]:
     said = found.metadata
-    if expression := said.get("License-Expression"):
-        return [{"expression": expression}]
+    if "License-Expression" in said:
+        return [{"expression": said["License-Expression"]}]
     classifiers = [c for c in said.get_all("Classifier") or () if c.startswith("License ::")]
     names = [name for c in classifiers if (name := c.rpartition(" :: ")[2]) != "OSI Approved"]
-    text = (said.get("License") or "").strip().partition("\n")[0][:LONGEST]
+    text = said["License"].strip().partition("\n")[0][:LONGEST] if "License" in said else ""
     return [{"license": {"name": name}} for name in names or ([text] if text and text != "UNKNOWN" else [])]
