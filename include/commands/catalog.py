@@ -47,10 +47,16 @@ def write(usecase: UseCaseName) -> None:
 
 
 def _print(usecase: str, verb: str, what: str) -> None:
+    from include.governance.audited import looked_at
+    from include.services.command_events import by_command
     from include.services.composition import services
     from include.specification.loader import load_usecase
 
-    print(visible(answer(load_usecase(usecase), services(), verb, what)))
+    here = services()
+    event = by_command("access", f"catalog_{verb}", usecase=usecase, what=what)
+    with looked_at(here.adapters.audit, event):
+        text = answer(load_usecase(usecase), here, verb, what)
+    print(visible(text))
 
 
 def answer(spec: "UseCase", from_: "Services", verb: str, what: str) -> str:

@@ -13,12 +13,17 @@ def doctor(
 ) -> None:
     """Check every small file and database of the state root; the exit code is 1 when one is damaged."""
     from include.formats.plain_text import visible
+    from include.governance.audited import audited
     from include.platform.doctor import Doctor
+    from include.services.command_events import by_command
+    from include.services.composition import services
     from include.settings import load_settings
 
     of = Doctor(load_settings())
     for name in accept or ():
-        print(visible(f"accepted: {of.accept(name)}"))
+        with audited(services().adapters.audit, by_command("change", "accept_file", what=name)):
+            accepted = of.accept(name)
+        print(visible(f"accepted: {accepted}"))
     for path in of.repair() if repair else ():
         print(visible(f"put back: {path}; the damaged file is beside it, as .{path.name}.damaged"))
     findings = of.findings()

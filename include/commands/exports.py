@@ -10,6 +10,9 @@ from include.errors import SettingsError
 from include.formats.plain_text import visible
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
+    from include.contracts.audit import AuditKind
     from include.settings import Settings
 
 app = typer.Typer(no_args_is_help=True, help="Make the key pair of a recipient; open an export that arrived.")
@@ -20,7 +23,9 @@ def new_key_command(name: Annotated[str, typer.Argument(help="the recipient")]) 
     """Make a key pair: the public key goes to the exchange directory, the private key is shown once."""
     from include.settings import load_settings
 
-    print(new_key(load_settings(), name))
+    with _audited("change", "new_recipient_key", f"recipient {name}"):
+        made = new_key(load_settings(), name)
+    print(made)
 
 
 @app.command("open")
@@ -32,7 +37,17 @@ def open_command(
     """Decrypt an export with the private key of MOEBIUS_PRIVATE_KEY into a new directory."""
     from include.settings import load_settings
 
-    print(visible(unpack(load_settings(), usecase, export, directory)))
+    with _audited("access", "open_export", f"export {export}", usecase):
+        opened = unpack(load_settings(), usecase, export, directory)
+    print(visible(opened))
+
+
+def _audited(kind: "AuditKind", action: str, what: str, usecase: str = "") -> "AbstractContextManager[None]":
+    from include.governance.audited import audited
+    from include.services.command_events import by_command
+    from include.services.composition import services
+
+    return audited(services().adapters.audit, by_command(kind, action, what=what, usecase=usecase))
 
 
 def new_key(settings: "Settings", name: str) -> str:

@@ -1,5 +1,6 @@
 """``moebius gateway``; see docs/guides/gateway.md."""
 
+from functools import partial
 from typing import Annotated
 
 import typer
@@ -67,7 +68,17 @@ def ready(server: Server) -> None:
 
 
 def _run(function: str, *arguments: object) -> None:
+    from include.governance.audited import audited
     from include.platform import gateway
+    from include.services.command_events import by_command
+    from include.services.composition import services
     from include.settings import load_settings
 
-    print(visible(getattr(gateway, function)(load_settings(), *arguments)))
+    act = partial(getattr(gateway, function), load_settings(), *arguments)
+    if function == "listing":
+        print(visible(act()))
+        return
+    event = by_command("change", f"gateway_{function}", what=str(arguments[0]) if arguments else "client file")
+    with audited(services().adapters.audit, event):
+        text = act()
+    print(visible(text))

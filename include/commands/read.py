@@ -1,8 +1,13 @@
 """``moebius read``."""
 
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
+
+if TYPE_CHECKING:
+    from include.contracts.audit import AuditEvent
+    from include.specification.usecase import UseCase
 
 SHOWN = 20
 Form = Literal["auto", "table", "records", "csv", "json"]
@@ -25,6 +30,7 @@ def read(
     """Show the first rows of a table as a role sees them: columns that the role may not read are left out."""
     from include.commands import rows_shown
     from include.contracts.period import Period
+    from include.governance.audited import looked_at
     from include.loop.export import read_as
     from include.services.composition import services
     from include.specification.loader import load_usecase
@@ -34,11 +40,27 @@ def read(
         raise typer.BadParameter(f"{table!r} is not <use case>.<table>")
     equal = dict(map(_condition, entity or []))
     wanted = Period(period) if period else None
-    found = read_as(load_usecase(usecase), services(), role, name, wanted, equal)
+    spec, here = load_usecase(usecase), services()
+    with looked_at(here.adapters.audit, reading(spec, name, role, wanted, equal)):
+        found = read_as(spec, here, role, name, wanted, equal)
     if columns:
         found = found.select(_chosen(columns, found.column_names))
     more = f", the first {rows} of them" if found.num_rows > rows else ""
     rows_shown.show(found.slice(0, rows), form, f"{table} as {role}: {found.num_rows} rows{more}")
+
+
+def reading(spec: "UseCase", table: str, role: str, period: str | None, equal: Mapping[str, str]) -> "AuditEvent":
+    """The event of looking at a table; what may be a person's stands where an erasure reaches it."""
+    from include.governance.access import known_tables
+    from include.records.privacy import column_level
+    from include.services.command_events import by_command
+
+    open_to_all = {c for c in equal if table in known_tables(spec) and column_level(spec, table, c) != "personal"}
+    return by_command(
+        "access", "read_table", usecase=spec.name, what=f"table {table} {period or 'all periods'}",
+        subject={c: value for c, value in equal.items() if c not in open_to_all},
+        facts={"role": role, "where": {c: equal[c] for c in sorted(open_to_all)}},
+    )  # fmt: skip
 
 
 def _condition(text: str) -> tuple[str, str]:

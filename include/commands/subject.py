@@ -15,7 +15,10 @@ def subject(usecase: Annotated[str, typer.Argument(help="the use case whose pseu
     The command ends with an error if nothing that is stored names the subject.
     """
     from include.contracts.pseudonyms import reference
+    from include.governance import privacy
+    from include.governance.audited import looked_at
     from include.loop import subject_deletion
+    from include.services.command_events import by_command
     from include.services.composition import services
     from include.specification.loader import load_usecase
 
@@ -26,6 +29,10 @@ def subject(usecase: Annotated[str, typer.Argument(help="the use case whose pseu
         raise SettingsError("there are no pseudonym keys: set MOEBIUS_PSEUDONYM_KEYS")
     if not value:
         raise SettingsError("standard input is empty: type the subject's value and end it with Enter")
-    print(named := reference(keys.token(value)))
-    if not subject_deletion.stored_values(spec, here, named):
+    named, column = reference(keys.token(value)), privacy.subject_column(spec)
+    event = by_command("access", "name_subject", usecase=usecase, subject={column: value} if column else {})
+    with looked_at(here.adapters.audit, event):
+        stored = subject_deletion.stored_values(spec, here, named)
+    print(named)
+    if not stored:
         raise NotFoundError(subject_deletion.unknown(spec, named))

@@ -10,7 +10,7 @@ from rich.table import Table
 from include.adapters import redis_server
 from include.adapters.experiment_logins import passwords_file, people
 from include.errors import NotFoundError
-from include.platform import databases, definitions, identity, secrets, state, status, supervisord
+from include.platform import databases, definitions, identity, recorded_rights, secrets, state, status, supervisord
 from include.platform.doctor import Doctor
 from include.platform.patience import Patience
 from include.platform.servers import service
@@ -50,6 +50,8 @@ class Platform:
             a service does not start; see its log.
         """
         self._prove_state(say)
+        for action in recorded_rights.record(self.settings):
+            say(f"the audit log has a change of rights: {action}")
         if self.settings.redis_url:
             redis_server.claim(self.settings)
         wanted = [Wanted(instance.declared, service(instance)) for instance in instances(self.settings)]

@@ -8,6 +8,7 @@ from include.adapters import haproxy, metrics_server
 from include.contracts.gateway import GatewayClient
 from include.errors import ServiceError
 from include.gateway import clients
+from include.platform import recorded_rights
 from include.platform.supervisor import Supervisor
 from include.platform.topology import replica_name
 from include.settings import Settings
@@ -17,7 +18,11 @@ DRAIN_SECONDS = 60.0
 
 
 def configure(settings: Settings) -> None:
-    """Check the client file, write HAProxy's files and tell Prometheus; raises SettingsError by client."""
+    """Check the client file, record what changed in it, write HAProxy's files and tell Prometheus.
+
+    Raises SettingsError by client, ServiceError when the audit log takes no entry.
+    """
+    recorded_rights.record(settings)
     haproxy.configure(settings, usecase_names(), clients.load(settings.gateway_clients, usecase_names()))
     metrics_server.scrape_gateway(settings, there=True)
 

@@ -1,7 +1,7 @@
 """The outside systems of one process; nothing opens before first use."""
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -95,8 +95,9 @@ class Adapters:
     @cached_property
     def lake(self) -> Lake:
         from include.adapters.lake import DeltaLake
+        from include.governance.record_events import mirrored
 
-        return DeltaLake(self.settings.lake)
+        return DeltaLake(self.settings.lake, partial(mirrored, lambda: self.audit))
 
     @cached_property
     def validator(self) -> Validator:

@@ -5,7 +5,7 @@ A fresh period is a file of its own; ``compact`` makes one of those of a month.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
@@ -36,13 +36,16 @@ HASH = "content_hash"
 WRITTEN = timedelta(days=1)
 """Whoever writes a file has committed it after so long, or was killed."""
 T = TypeVar("T")
+AroundAppend = Callable[[str, str, pa.Table], AbstractContextManager[None]]
+"""What is done around the adding of rows to a table of a use case."""
 
 
 class DeltaLake:
     """Delta Lake in a directory; needs no server and no catalog."""
 
-    def __init__(self, root: Path) -> None:
-        self._root = root
+    def __init__(self, root: Path, around_append: AroundAppend = lambda usecase, table, rows: nullcontext()) -> None:
+        """``around_append`` is entered before rows are added, and left when they are committed."""
+        self._root, self._around_append = root, around_append
 
     def publish(self, usecase: str, table: str, rows: pa.Table | Path, period: Period) -> TableRef:
         """Replace the rows of one period in one commit; errors as ``publish_all``."""
@@ -93,7 +96,8 @@ class DeltaLake:
         def attempt() -> None:
             commits.append(self._create(usecase, table, rows.schema), rows)
 
-        self._committed(usecase, table, attempt, what)
+        with self._around_append(usecase, table, rows):
+            self._committed(usecase, table, attempt, what)
 
     def delete(self, usecase: str, table: str, predicate: str) -> int:
         """Delete the rows that meet an SQL predicate, as a new version; returns their number.
