@@ -55,7 +55,7 @@ class PredictionBatch(Record):
     columns: dict[str, str] = Field(description="column → how its values are turned into bytes, in this order")
     tokens: list[str] = Field([], description="columns with pseudonyms: the id of a value's key stands for the value")
     subject: str = Field("", description="the column whose key the leaves are HMACs under; empty: no person")
-    first: Moment | None = Field(None, description="earliest answer among the rows, where they have times")
+    first: Moment | None = Field(None, description="earliest event among the rows, where they have times")
     last: Moment | None = None
 
 

@@ -79,6 +79,7 @@ def score_partition(
         counts = _score(spec, services, snapshot, release, scored)
         _add_other_releases(services, release, period, scored, complete)
         BATCH_PREDICTIONS.replace(spec.name, services.adapters.lake, period, complete)
+        services.audit.log_scored(spec, BATCH_PREDICTIONS.name, scored, f"{period}/{release.name}")
     services.answers.forget_scored(spec, oldest)
     return {"release": release.name, "snapshot": snapshot.name, **counts}
 

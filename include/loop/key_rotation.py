@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 
-from include.contracts.pseudonyms import TOKEN, KeyRing
+from include.contracts.pseudonyms import TOKEN, KeyRing, is_token
 from include.errors import PrivacyError, SettingsError
 from include.governance import erasure
 from include.governance.traces import SOURCES, Finding, search
@@ -50,7 +50,7 @@ def rotate(spec: UseCase, services: Services, by: str) -> dict[str, int]:
     copies, rewriting = services.adapters.online_copies(spec), services.rewriting(spec)
     state = services.records.privacy(spec)
     with state.alone():
-        line = erasure.renew_line(keys)
+        line, audited = erasure.renew_line(keys), services.adapters.audit_keys
         copied = copies.copy(line)
         state.use_key(keys.note())
         mark = f"tokens were rewritten to key {keys.current}"
@@ -58,6 +58,9 @@ def rotate(spec: UseCase, services: Services, by: str) -> dict[str, int]:
             changed = rewriting.rewrite(erasure.renewed(keys), line, mark)
         except ValueError as error:
             raise SettingsError(f"{spec.name}: {error}") from None
+        # the leaves of predictions stay as they are: the keys of tokens stand in them, not the tokens
+        renewed = audited.renew(spec.name, lambda value: keys.renew(value) if is_token(value) else value)
+        changed += [erasure.Changed("keys/audit_subjects.db", renewed, renewed)] if renewed else []
         changed += copies.renew_streamed(line)
         deleted = copies.delete(line)
         changed += [erasure.Changed(place, count, copied[place]) for place, count in deleted.items()]

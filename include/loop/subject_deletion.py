@@ -48,6 +48,9 @@ def delete(spec: UseCase, services: Services, subject: str, reason: str, by: str
         changed += [erasure.Changed(place, n, 0) for place, n in copies.delete(mentions.blank).items()]
         changed += copies.erase_streamed(mentions.blank)
         copies.forget()
+        # what the audit log has of the subject cannot be read without these keys
+        keys = [services.adapters.audit_keys.erase(room, sorted(stored)) for room in (spec.name, "")]
+        changed += [erasure.Changed("keys/audit_subjects.db", count, 0) for count in keys if count]
         rewriting.record("erasure", {"subject": subject, "reason": reason, "by": by}, changed)
         _prove(spec, services, subject, mentions)
         state.proved(subject)
@@ -60,7 +63,8 @@ def stored_values(spec: UseCase, services: Services, subject: str) -> set[str]:
     keys = _keys(spec, services, subject)
     files = services.rewriting(spec).values(column)
     values = _all_values(spec, services, column) | files | services.adapters.online_copies(spec).values(column)
-    return privacy.stored_as(values, subject, keys)
+    audited = set().union(*(services.adapters.audit_keys.values(room) for room in (spec.name, "")))
+    return privacy.stored_as(values | audited, subject, keys)
 
 
 def _subject_column(spec: UseCase) -> str:

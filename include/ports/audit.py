@@ -31,6 +31,12 @@ class AuditLog(Protocol):
     def leaves(self, day: str, batch: PredictionBatch) -> bytes:
         """The leaf hashes of a batch of the day. Raises DamagedStateError when they are not there."""
 
+    def tree(self, day: str) -> bytes:
+        """The leaf hashes of the day's entries."""
+
+    def line(self, day: str, number: int) -> str:
+        """An entry as it was hashed. Raises NotFoundError."""
+
     def prune(self, before: datetime, kept: Callable[[AuditEvent], bool]) -> dict[str, int]:
         """Reduce the events of earlier days, but those to be ``kept``, to their hashes; how many, by day.
 

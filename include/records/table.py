@@ -81,6 +81,10 @@ class RecordTable(Generic[R]):
         if table.num_rows:
             lake.append(usecase, self.name, table)
 
+    def stored(self, rows: pa.Table) -> pa.Table:
+        """Rows of an open table, with the types that its columns have in the lake."""
+        return self._table(rows, self.mode)
+
     def replace(self, usecase: str, lake: Lake, period: Period, rows: Iterable[R] | pa.Table | Path) -> TableRef:
         """Replace the period's rows by these records, or by the rows of an open table (or its Parquet file)."""
         table = rows if isinstance(rows, Path) else self._table(rows, "replace")

@@ -43,7 +43,7 @@ class Services:
         self.predictions = Predictions(self.adapters, self.records)
         self.answers = Answers(self.adapters, self.records)
         self.privacy = Privacy(self.secret, self.records)
-        self.audit = Audit(self.adapters)
+        self.audit = Audit(self.adapters, self.answers)
         self.acts = Acts(self.adapters)
 
     @cached_property

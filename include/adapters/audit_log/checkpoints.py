@@ -45,7 +45,8 @@ class CheckpointFiles:
         first, latest = span(day) or (None, None)
         checkpoint = Checkpoint(
             log=log, number=len(before) + 1, previous=before[-1].digest_of_content if before else "",
-            at=datetime.now(UTC), day=day, size=size, root=merkle.root(tree).hex(), first=first, last=latest, heads=dict(heads),
+            at=datetime.now(UTC), day=day, size=size, root=merkle.root(tree).hex(), first=first, last=latest,
+            heads=dict(heads),
         )  # fmt: skip
         value, key = signatures.sign(checkpoint.content)
         signed = SignedCheckpoint(content=checkpoint.content, signature=value, key=key)

@@ -13,7 +13,7 @@ from include.adapters.audit_log.checkpoints import CheckpointFiles
 from include.adapters.audit_log.day_files import DayFiles
 from include.adapters.audit_log.subject_keys import SqliteSubjectKeys
 from include.contracts.audit import ERASED, AuditEntry, AuditEvent, PredictionBatch, SignedCheckpoint
-from include.errors import DamagedStateError, ServiceError
+from include.errors import DamagedStateError, NotFoundError, ServiceError
 from include.formats import merkle, state_file
 from include.ports.signatures import Signatures
 from include.ports.state import Locks
@@ -63,6 +63,15 @@ class FileAuditLog:
     def leaves(self, day: str, batch: PredictionBatch) -> bytes:
         return self._files.leaves(day, batch.offset, batch.size)
 
+    def tree(self, day: str) -> bytes:
+        return self._files.tree(day)
+
+    def line(self, day: str, number: int) -> str:
+        for line in self._files.lines(day):
+            if json.loads(line).get("n") == number:
+                return line.decode()
+        raise NotFoundError(f"the audit log has no entry {number} of {day}")
+
     def prune(self, before: datetime, kept: Callable[[AuditEvent], bool]) -> dict[str, int]:
         gone = {}
         for day in self._files.days():
@@ -77,8 +86,8 @@ class FileAuditLog:
         with self._writing():
             for day in self._files.days():
                 self._files.repair(day)
-                facts = {"log": self.id, "heads": heads, "day": day, "tree": self._files.tree(day)}
-                self._signed.sign(self._signatures, self._span, **facts)
+                tree = self._files.tree(day)
+                self._signed.sign(self._signatures, self._span, log=self.id, heads=heads, day=day, tree=tree)
             self._signed.copy({day: self._files.tree(day) for day in self._files.days()})
         return self.checkpoints()[-1]
 
