@@ -2,17 +2,25 @@
 
 import json
 import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from include.adapters.audit_log import FileAuditLog, SqliteSubjectKeys
+from include.adapters.audit_log import FileAuditLog, SqliteSubjectKeys, verify_audit
 from include.adapters.file_locks import FileLocks
 from include.adapters.signatures import StateRootSignatures, new_signing_key, publish_signing_key
+from include.contracts.approval import RecordedApproval
 from include.contracts.audit import ERASED, AuditEvent, PredictionBatch
+from include.deployment import release
 from include.errors import DamagedStateError
 from include.formats import merkle
+from include.formats.file_proof import sha256
+from include.governance import approval_record
 
 pytestmark = pytest.mark.integration
 
@@ -122,3 +130,148 @@ def test_events_beyond_their_retention_leave_their_hashes(world: World) -> None:
     assert [one.action for one in world.log.read()] == ["approve"]
     world.log.append([event(3)])
     assert world.log.checkpoint({})
+
+
+def flipped(file: Path, at: int = 40) -> None:
+    content = bytearray(file.read_bytes())
+    content[at] ^= 1
+    file.write_bytes(bytes(content))
+
+
+def lines_of(file: Path, change: Callable[[list[bytes]], list[bytes]]) -> None:
+    file.write_bytes(b"".join(change(file.read_bytes().splitlines(keepends=True))))
+
+
+@pytest.fixture
+def signed(world: World) -> World:
+    """Five events and a batch of seven predictions, signed, and one event that is not."""
+    world.log.append([event(day) for day in (1, 2, 3)])
+    leaves = b"".join(merkle.leaf_hash(bytes([n])) for n in range(7))
+    about = {"usecase": "flight_delay", "table": "predictions", "columns": {}}
+    world.log.append_batch(PredictionBatch(size=7, root=merkle.root(leaves).hex(), **about), leaves)
+    world.log.checkpoint({})
+    world.log.append([event(4), event(5)])
+    world.log.checkpoint({})
+    world.log.append([event(6)])
+    return world
+
+
+def run(world: World, *arguments: object) -> tuple[int, str]:
+    """The verifier as an auditor runs it: its file alone, in a directory without anything of ours."""
+    alone = world.root / "elsewhere"
+    alone.mkdir(exist_ok=True)
+    program = shutil.copy(str(verify_audit.__file__), alone)
+    command = [sys.executable, "-I", program, *map(str, arguments)]
+    done = subprocess.run(command, cwd=alone, capture_output=True, text=True, check=False, env={})
+    return done.returncode, done.stdout + done.stderr
+
+
+def faults(world: World, outside: bool = True) -> list[str]:
+    keys = verify_audit.Keys([world.public])
+    return verify_audit.verify(world.directory, keys, world.outside if outside else None)[0]
+
+
+def test_what_was_altered_is_named(signed: World) -> None:
+    day = signed.lines.stem
+    assert faults(signed) == []
+    altered: dict[str, tuple[str, Callable[[Path], None]]] = {
+        f"{day}.jsonl line 2: entry 1 was changed": (f"{day}.jsonl", lambda f: lines_of(f, _second_by_eve)),
+        f"{day}.jsonl: entry 1 was removed": (f"{day}.jsonl", lambda f: lines_of(f, lambda all_: [all_[0], *all_[2:]])),
+        "line 3: entry 1 was moved behind entry 2": (
+            f"{day}.jsonl", lambda f: lines_of(f, lambda all_: [all_[0], all_[2], all_[1], *all_[3:]]),
+        ),
+        f"{day}.jsonl: it was truncated: entries 4 to 6": (
+            f"{day}.jsonl", lambda f: lines_of(f, lambda all_: all_[:4]),
+        ),
+        "line 7: it is no entry of this log: it was added": (
+            f"{day}.jsonl", lambda f: lines_of(f, lambda all_: [*all_[:6], all_[2], all_[6]]),
+        ),
+        f"{day}.tree: leaf hash 1 was changed": (f"{day}.tree", flipped),
+        f"{day}.leaves: the batch of entry 3": (f"{day}.leaves", flipped),
+        "leaves from 0 on were truncated to 6": (f"{day}.leaves", lambda f: os.truncate(f, 6 * 32 + 5)),
+        "checkpoints.jsonl: checkpoint 1": ("checkpoints.jsonl", flipped),
+        "checkpoint 2 of": ("checkpoints.jsonl", lambda f: lines_of(f, lambda all_: all_[:1])),
+    }  # fmt: skip
+    for named, (file, alter) in altered.items():
+        sound = (signed.directory / file).read_bytes()
+        alter(signed.directory / file)
+        assert any(named in fault for fault in faults(signed)), named
+        (signed.directory / file).write_bytes(sound)
+    assert faults(signed) == []
+
+
+def test_every_byte_of_a_signed_entry_counts(signed: World) -> None:
+    signed_entries = len(b"".join(signed.lines.read_bytes().splitlines(keepends=True)[:6]))
+    sound = signed.lines.read_bytes()
+    for at in range(0, signed_entries, 97):
+        flipped(signed.lines, at)
+        assert faults(signed), f"byte {at}"
+        signed.lines.write_bytes(sound)
+
+
+def test_entries_that_were_hashed_again_are_named_by_the_copy(signed: World) -> None:
+    day, tree = signed.lines.stem, signed.lines.with_suffix(".tree")
+    lines_of(signed.lines, _second_by_eve)
+    tree.write_bytes(b"".join(map(merkle.leaf_hash, signed.lines.read_bytes().splitlines())))
+    assert faults(signed) == [f"{day}.jsonl line 2: entry 1 was changed"]
+    assert any("its root is not the signed one" in fault for fault in faults(signed, outside=False))
+
+
+def test_only_the_copy_of_checkpoints_shows_that_a_log_was_made_again(signed: World) -> None:
+    for file in signed.directory.iterdir():
+        file.unlink()
+    again = signed.opened()
+    again.append([event(1), event(2)])
+    with pytest.raises(DamagedStateError):
+        again.checkpoint({})  # it was signed; the copy refuses it
+    assert faults(signed, outside=False) == []
+    assert any("the log was made again" in fault for fault in faults(signed))
+    code, said = run(signed, signed.directory, "--keys", signed.public)
+    assert (code, "looks as good" in said) == (0, True), "it says that it cannot know"
+    code, said = run(signed, signed.directory, "--keys", signed.public, "--checkpoints", signed.outside)
+    assert (code, "ALTERED: checkpoint 1" in said) == (1, True)
+
+
+def test_approvals_and_releases_are_verified_with_the_log(world: World, tmp_path: Path) -> None:
+    signatures = StateRootSignatures(world.private, world.public)
+    rows: list[RecordedApproval] = []
+    for name in ("verdict", "approved"):
+        about = {"usecase": "flight_delay", "environment": "prod", "event": name, "by": "anna", "reason": "better"}
+        of = {"version": 3, "artifact_hash": "ab", "verdict": "promote"}
+        rows.append(approval_record.following(rows, signatures, **about, **of))
+    approvals, releases = tmp_path / "approvals", tmp_path / "releases"
+    directory = releases / "flight_delay" / "r0001"
+    directory.mkdir(parents=True)
+    approvals.mkdir()
+    (directory / "model.onnx").write_bytes(bytes(100))
+    release.seal(directory, {"usecase": "flight_delay"})
+    record = approvals / "flight_delay.jsonl"
+    record.write_text("".join(json.dumps(row.json_dict()) + "\n" for row in rows))
+    world.log.append([event(1)])
+    manifest = sha256(directory / "release.json")
+    world.log.checkpoint(
+        {"approvals/flight_delay": f"2:{rows[1].content_hash}", "releases/flight_delay/r0001": manifest}
+    )
+
+    def found() -> list[str]:
+        return verify_audit.verify(
+            world.directory, verify_audit.Keys([world.public]), world.outside, approvals, releases
+        )[0]
+
+    assert found() == []
+    for file, named in {
+        record: "approvals of flight_delay: entry",
+        directory / "release.json": "release flight_delay/r0001: release.json",
+        directory / "model.onnx": "release flight_delay/r0001: model.onnx was changed",
+    }.items():
+        sound = file.read_bytes()
+        for at in range(0, len(sound), 31):
+            flipped(file, at)
+            assert any(named in fault for fault in found()), f"byte {at} of {file.name}"
+            file.write_bytes(sound)
+    lines_of(record, lambda all_: all_[:1])
+    assert found() == ["approvals of flight_delay: it was truncated: a checkpoint names entry 2"]
+
+
+def _second_by_eve(lines: list[bytes]) -> list[bytes]:
+    return [lines[0], lines[1].replace(b'"by":"olga"', b'"by":"eve"'), *lines[2:]]

@@ -34,6 +34,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 SIZE = 32
 NOTHING = -1 << 63
 """Stands for a whole number or a time that is not known."""
+SHOWN = ("sequence", "at", "event", "version", "by", "reason")
+"""What the record of approvals repeats of an entry beside what was signed."""
 MANIFEST, ENVELOPE = "release.json", "release.dsse.json"
 sha256 = hashlib.sha256
 Entry = dict[str, Any]
@@ -214,7 +216,7 @@ def verify_day(
     faults, notes = list[str](), list[str]()
     size = max((one["size"] for one in signed), default=0)
     if not _fits(hashes, signed):
-        good = next((tree for tree in (copied, stored) if signed and _fits(tree, signed)), None)
+        good = max((tree for tree in (copied, stored) if signed and _fits(tree, signed)), key=len, default=None)
         named = compare_entries(name, found, split(good if good else stored or copied))
         faults += named
         if not good:
@@ -226,7 +228,7 @@ def verify_day(
         wrong = next((at for at, leaf in enumerate(split(hashes)) if stored[at * SIZE : (at + 1) * SIZE] != leaf), 0)
         faults.append(f"{day}.tree: leaf hash {wrong} was changed; the entries themselves are as they were signed")
     if not faults:
-        faults += compare_entries(name, found, split(stored)) if len(stored) >= len(hashes) else []
+        faults += compare_entries(name, found, split(stored))
     if torn:
         notes.append(
             f"{name}: {torn} bytes at the end are no whole entry: a writer was killed, the next one repairs it"
@@ -316,7 +318,7 @@ def verify_approvals(file: Path, keys: Keys, heads: Entry) -> list[str]:
                 fault = "it does not follow the entry before it: one was removed, added or moved"
             if not fault and entry["usecase"] != usecase:
                 fault = f"it was signed for {entry['usecase']}"
-            shown = [name for name in ("sequence", "event", "version", "by", "reason") if row.get(name) != entry[name]]
+            shown = [name for name in SHOWN if row.get(name) != entry[name]]
             if not fault and shown:
                 fault = f"its columns {shown} are not what was signed"
         except (ValueError, KeyError, TypeError, AttributeError) as error:
