@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from include.contracts.access_review import AccessReview
 
 app = typer.Typer(no_args_is_help=True, help="Who may do what, and who used it when.")
-COLUMNS = ("kind", "name", "role", "may", "owner", "last used, UTC", "looks wrong")
+COLUMNS = ("kind", "name", "role", "owner", "last used, UTC", "looks wrong")
 
 
 @app.callback()
@@ -39,6 +39,8 @@ def review_command(
         print(made.model_dump_json(indent=1))
         return
     Console().print(_table(made))
+    for one in {(one.kind, one.role, one.may): one for one in made.entries}.values():
+        print(visible(f"{one.kind}, {one.role}: {one.may}"))
     print(visible(f"{made.findings} things look wrong; kept in {file}"))
 
 
@@ -54,6 +56,6 @@ def _table(made: "AccessReview") -> "Table":
         table.add_column(column, overflow="fold")
     for one in made.entries:
         used = f"{one.used_at:%Y-%m-%d %H:%M}" if one.used_at else ""
-        cells = (one.kind, one.name, one.role, one.may, one.owner, used, "\n".join(one.findings))
+        cells = (one.kind, one.name, one.role, one.owner, used, "\n".join(one.findings))
         table.add_row(*(Text("\n".join(map(visible, cell.splitlines()))) for cell in cells))
     return table

@@ -66,15 +66,18 @@ def _trains_and_approves(role: Role) -> bool:
 
 
 def _rights(role: Role, levels: Mapping[Role, Level]) -> str:
-    """Like ``reads internal; start: training, …``; "all" where no family is left out."""
+    """Like ``reads up to internal; start: all but key_rotation``."""
     done = [f"{words}: {_families(role, action)}" for action, words in WORDS.items() if _families(role, action)]
     return "; ".join([f"reads up to {levels.get(role, 'none')}", *done])
 
 
 def _families(role: Role, action: Action) -> str:
     families = [family for family in sorted(RIGHTS) if may(role, family, action)]
-    able = [family for family in RIGHTS if any(may(other, family, action) for other in get_args(Role))]
-    return "all" if len(families) == len(able) else ", ".join(families)
+    able = [family for family in sorted(RIGHTS) if any(may(other, family, action) for other in get_args(Role))]
+    others = [family for family in able if family not in families]
+    if families and len(others) < len(families):
+        return f"all but {', '.join(others)}" if others else "all"
+    return ", ".join(families)
 
 
 def _clients(ways: Ways) -> Iterator[ReviewedAccess]:

@@ -6,6 +6,7 @@ refused while running (``include.orchestration.gatekeeper``) and fails ``tests/i
 
 from typing import Literal
 
+from include.contracts.gateway import Route as GatewayRoute
 from include.contracts.governance import Role
 from include.governance.rights import ADMINS, EVERYBODY, NOBODY, OPERATORS, Action, anywhere
 
@@ -22,7 +23,7 @@ TASK = f"{RUN}/taskInstances/{{task_id}}"
 MAPPED, GROUP = f"{TASK}/{{map_index}}", f"{RUN}/taskGroupInstances/{{group_id}}"
 XCOM, STATE = f"{TASK}/xcomEntries", f"{TASK}/state-store"
 ASSET, BACKFILL = f"{API}/assets/{{asset_id}}", f"{API}/backfills/{{backfill_id}}"
-KEY = "{key:path}"
+KEY, GRPC = "{key:path}", "/inference.GRPCInferenceService"
 
 
 def _declared(rule: Rule, *routes: str) -> dict[str, Rule]:
@@ -137,6 +138,22 @@ DAGS = {
     **_declared("delete", f"DELETE {RUN}", f"DELETE {DAG}"),
     **_declared("write_xcom", f"POST {XCOM}", f"PATCH,DELETE {XCOM}/{{xcom_key:path}}"),
 }
+
+EDGE: dict[str, GatewayRoute | Literal["ready", "inside"]] = {
+    "GET /healthz": "inside",
+    "GET /v2/health/live": "ready",
+    "GET /v2/health/ready": "ready",
+    "GET /v2/models/{model}/ready": "ready",
+    "GET /v2": "metadata",
+    "GET /v2/models/{model}": "metadata",
+    "POST /v2/models/{model}/infer": "infer",
+    "GET /metrics": "metrics",
+    **{f"POST {GRPC}/{name}": "ready" for name in ("ServerLive", "ServerReady", "ModelReady")},
+    **{f"POST {GRPC}/{name}": "metadata" for name in ("ServerMetadata", "ModelMetadata")},
+    f"POST {GRPC}/ModelInfer": "infer",
+}
+"""Routes of the gateway and of the facade behind it, by the right that a client needs; ``ready`` is for every client,
+``inside`` for the gateway itself. Whoever is no client gets 401, and what is not here 404."""
 
 ROUTES: dict[str, Rule] = {**PAGES, **LOGIN, **ADMINISTRATION, **DAGS}
 """Every route of the API server, which also serves the pages."""

@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 
 from include.contracts.deployment import ReleaseRef
+from include.contracts.governance import LEVELS
 from include.contracts.period import Period
 from include.contracts.tables import PERIOD
 from include.data import versioning
@@ -16,15 +17,16 @@ from include.development.datasets.building import with_features
 from include.errors import NotFoundError
 from include.families.class_names import maps
 from include.formats import identity
+from include.governance.rights import RIGHTS
 from include.operations import labelling, labelling_form, maturity, selection
 from include.operations.labelling import Selection
+from include.records.privacy import column_level
 from include.records.registry import GIVEN_LABELS
 from include.services.composition import Services
 from include.services.predictions import looked_up, newest
 from include.specification.usecase import UseCase
 
 COMMITTEE = 4  # releases that are asked, the champion among them
-READER = "engineer"  # the least role that answers a form: what it may not read is not shown
 
 
 def select_rows(spec: UseCase, services: Services, *periods: Period) -> Selection:
@@ -45,12 +47,21 @@ def select_rows(spec: UseCase, services: Services, *periods: Period) -> Selectio
         return _named(spec, last, champion.name, [])
     members = [scoring.scores(Path(r.path), rows, spec.event.classes) for r in _committee(spec, services, champion)]
     chosen, doubt = selection.select(spec, rows, members, spec.labelling.rows)
-    visible = services.access.visible_columns(READER, spec, "events", rows.columns)
+    visible = _shown_to_all(spec, services, rows.columns)
     shown = [
         labelling_form.offered(spec, number, rows.iloc[at], members[0][at], float(doubt[at]), visible)
         for number, at in enumerate(chosen, start=1)
     ]
     return _named(spec, last, champion.name, shown)
+
+
+def _shown_to_all(spec: UseCase, services: Services, columns: Sequence[str]) -> list[str]:
+    """The columns that every role which sees the form may read, and that the family's XComs may hold."""
+    rights, access = RIGHTS["labelling"], services.access
+    open_to_all = [c for c in columns if LEVELS.index(column_level(spec, "events", c)) <= LEVELS.index(rights.content)]
+    for role in rights.look:
+        open_to_all = access.visible_columns(role, spec, "events", open_to_all)
+    return open_to_all
 
 
 def _unlabelled(spec: UseCase, services: Services, periods: Sequence[Period]) -> pd.DataFrame:

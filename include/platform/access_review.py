@@ -60,7 +60,7 @@ def _note(used: Uses, kind: Kind, name: str, at: datetime) -> None:
 
 
 def _ways(settings: Settings) -> Ways:
-    public = settings.airflow_password.get_secret_value() == type(settings).model_fields["airflow_password"].default
+    public = settings.airflow_password == type(settings).model_fields["airflow_password"].default
     return Ways(
         logins=settings.roles,
         clients=clients.load(settings.gateway_clients, usecase_names()),

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Protocol
 
 from include.specification.data import Event, Feature, TableSpec
-from include.specification.learning import Comparison
+from include.specification.learning import Comparison, Fairness
 from include.specification.part import Fault
 from include.specification.running import MOST_SLICED, Monitoring
 from include.specification.streams import Streamed, private_columns
@@ -30,6 +30,8 @@ class Sliced(Streamed, Protocol):
     @property
     def comparison(self) -> Comparison: ...
     @property
+    def fairness(self) -> Fairness: ...
+    @property
     def monitoring(self) -> Monitoring: ...
 
 
@@ -50,6 +52,11 @@ def slice_faults(spec: Sliced) -> Iterator[Fault]:
             yield Fault(KEY, f"{name!r}{default} {why}; values of slices are shown: name columns that are not")
         elif named is not None and (why := _unfit(spec, name)):
             yield Fault(KEY, why)
+    of_others = {"comparison.slices.columns": spec.comparison.slices.columns if named is not None else []}
+    for key, columns in {**of_others, "fairness.groups": spec.fairness.groups}.items():
+        for name in columns:
+            if why := _personal(spec, name):
+                yield Fault(key, f"{name!r} {why}; verdicts and cards show its values: name columns that are not")
     if named and len(set(named)) < len(named):
         yield Fault(KEY, f"{sorted({name for name in named if named.count(name) > 1})} are listed twice")
 

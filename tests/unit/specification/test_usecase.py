@@ -84,6 +84,7 @@ TREATED = "tailnum: {class: personal, treatment: pseudonymise}"
         (WINDOWS, WINDOWS + "\n  slices: [tailnum]", r"monitoring.slices: 'tailnum' is personal by"),
         (WINDOWS, WINDOWS + "\n  slices: [flight_id]", r"'flight_id' is the id, time or label"),
         (WINDOWS, WINDOWS + "\n  slices: [origin, origin]", r"slices: \['origin'\] are listed twice"),
+        ("groups: [carrier]", "groups: [tailnum]", r"fairness.groups: 'tailnum' is personal by"),
         ("slices: {columns: [origin]", "slices: {columns: [tailnum]", r"'tailnum' \(left out, so those of comp"),
         ("  budget: {retrains: 6, per: 365 days}\n", "", r"retrain.budget: is missing, and must be given"),
         ("test: 1 month", "test_periods: 1", r"'test_periods' is no key of split any more; write test: 1 mon"),

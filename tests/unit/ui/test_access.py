@@ -6,18 +6,21 @@ from types import SimpleNamespace
 from typing import get_args
 
 import pytest
+from starlette.routing import Mount
 
 from include.contracts.governance import Level, Role
 from include.contracts.operations import RecordedDecision, RetrainPlan
 from include.contracts.period import Period
 from include.errors import AccessError
+from include.governance.routes import PAGES
+from include.orchestration.gatekeeper import declared
 from include.records.registry import DECISIONS
 from include.services.composition import Services
 from include.services.records import Records
 from include.specification.loader import load_usecase
 from include.ui.access import READS, Reader
 from include.ui.links import Links
-from include.ui.page import TEMPLATES, _loop
+from include.ui.page import TEMPLATES, _loop, create_app
 from tests.unit.fakes.adapters import services_in
 from tests.unit.fakes.approvals import approve
 
@@ -79,3 +82,8 @@ def test_a_page_has_no_other_way_to_the_records(services: Services) -> None:
     assert set(READS) <= {name for name in dir(Records) if not name.startswith("_")}
     with pytest.raises(AttributeError, match="a page does not read 'figures'"):
         _ = Reader(services, "ada", "admin").records.figures
+
+
+def test_every_page_is_in_the_matrix_and_the_matrix_names_no_other() -> None:
+    served = set(declared([Mount("/moebius", create_app())])) - {"GET /moebius"}
+    assert served == set(PAGES)
