@@ -28,6 +28,9 @@ class AuditLog(Protocol):
         A day's file is opened only if the day may hold such an event.
         """
 
+    def batches(self, usecase: str, table: str, since: datetime | None = None) -> Iterator[AuditEntry]:
+        """The batches of a table that were written from the day of ``since`` on; no event is opened."""
+
     def leaves(self, day: str, batch: PredictionBatch) -> bytes:
         """The leaf hashes of a batch of the day. Raises DamagedStateError when they are not there."""
 

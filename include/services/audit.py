@@ -5,7 +5,7 @@ import secrets
 import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -26,6 +26,10 @@ from include.specification.usecase import UseCase
 if TYPE_CHECKING:  # the pages load no numerics
     from include.services.logged_rows import LoggedRows
     from include.services.prediction_leaves import PredictionLeaves
+
+
+CLOCKS = timedelta(days=1)
+"""How far the clock of the model server may be ahead of the one that writes the log."""
 
 
 class Verified(NamedTuple):
@@ -71,8 +75,7 @@ class Audit:
 
     def batches(self, spec: UseCase, table: str) -> list[AuditEntry]:
         """The batches of a table that count: of answers that were computed again the last ones."""
-        mine = [e for e in self._adapters.audit.entries() if e.batch and e.batch.usecase == spec.name]
-        mine = [e for e in mine if e.batch and e.batch.table == table]
+        mine = list(self._adapters.audit.batches(spec.name, table))
         newest = {_of(entry): entry.batch.run for entry in mine if entry.batch}
         return [entry for entry in mine if entry.batch and newest[_of(entry)] == entry.batch.run]
 
@@ -194,7 +197,8 @@ class Audit:
         """Where the log has the first of the rows, batch and position."""
         time = rows[spec.event.time].to_pylist()[0]
         leaves = self._leaves(spec)
-        for entry in self.batches(spec, table):
+        written = rows["logged_at"].to_pylist()[0] if "logged_at" in rows.column_names else None
+        for entry in self._adapters.audit.batches(spec.name, table, written and written - CLOCKS):
             if (batch := entry.batch) and _may_hold(batch.first, batch.last, time):
                 content = self._adapters.audit.leaves(entry.day, batch)
                 for made in leaves.leaves(rows.slice(0, 1), batch):

@@ -29,19 +29,22 @@ class CheckpointFiles:
         signed = (one.checkpoint for one in self.read())
         return {(one.day, one.size): (one.first, one.last) for one in signed}
 
+    def newest(self) -> dict[str, Checkpoint]:
+        """Day → its last checkpoint."""
+        return {one.day: one for one in (signed.checkpoint for signed in self.read())}
+
     def sign(
-        self, signatures: Signatures, span: Callable[[str], Span], *, log: str, heads: Mapping[str, str], day: str,
-        tree: bytes,
+        self, signatures: Signatures, span: Callable[[str], Span], last: Checkpoint | None, *, log: str,
+        heads: Mapping[str, str], day: str, tree: bytes,
     ) -> None:  # fmt: skip
-        """A checkpoint of the day, if it has grown since the last one."""
+        """A checkpoint of the day, if it has grown since its ``last`` one."""
         self._repair()
-        before = self.read()
-        last = next((c for one in reversed(before) if (c := one.checkpoint).day == day), None)
         size = len(tree) // merkle.SIZE
         if last:
             _require_beginning(last, tree)
         if not size or (last and last.size == size):
             return
+        before = self.read()
         first, latest = span(day) or (None, None)
         checkpoint = Checkpoint(
             log=log, number=len(before) + 1, previous=before[-1].digest_of_content if before else "",
@@ -52,7 +55,7 @@ class CheckpointFiles:
         signed = SignedCheckpoint(content=checkpoint.content, signature=value, key=key)
         _append(self._file, json.dumps(signed.json_dict(), sort_keys=True, ensure_ascii=False) + "\n")
 
-    def copy(self, trees: Mapping[str, bytes]) -> None:
+    def copy(self, trees: Mapping[str, Path]) -> None:
         """Add what the outside file lacks, and the days' leaf hashes, with which a changed entry can be named.
 
         Raises DamagedStateError when the outside file says something else, ServiceError when it cannot be written.
@@ -93,11 +96,13 @@ def _require_beginning(last: Checkpoint, tree: bytes) -> None:
         )
 
 
-def _copy_tree(file: Path, tree: bytes) -> None:
-    there = file.stat().st_size if file.is_file() else 0
-    if there < len(tree):
-        with file.open("ab") as copied:
-            copied.write(tree[there:])
+def _copy_tree(copy: Path, tree: Path) -> None:
+    """Add the leaf hashes that the copy lacks."""
+    there, size = (file.stat().st_size if file.is_file() else 0 for file in (copy, tree))
+    if there < size:
+        with tree.open("rb") as content, copy.open("ab") as copied:
+            content.seek(there)
+            copied.write(content.read())
 
 
 def _append(file: Path, text: str) -> None:

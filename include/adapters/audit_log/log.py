@@ -19,6 +19,8 @@ from include.ports.signatures import Signatures
 from include.ports.state import Locks
 
 LOCK = "audit"
+BATCH = b'"batch":{'
+"""Stands in the line of a batch."""
 Pseudonym = Callable[[str, str], str]
 """Use case and value of a person → the value that a key is kept under: the pseudonym, where there are keys for one."""
 
@@ -60,6 +62,14 @@ class FileAuditLog:
             place = self._directory / f"{day}.jsonl"
             yield from (self._opened(day, line, place) for line in self._files.lines(day))
 
+    def batches(self, usecase: str, table: str, since: datetime | None = None) -> Iterator[AuditEntry]:
+        for day in self._files.days():
+            if since is None or day >= f"{since:%Y-%m-%d}":
+                place = self._directory / f"{day}.jsonl"
+                for line in self._files.lines(day):
+                    if BATCH in line and _is_of(line, usecase, table):
+                        yield self._opened(day, line, place)
+
     def leaves(self, day: str, batch: PredictionBatch) -> bytes:
         return self._files.leaves(day, batch.offset, batch.size)
 
@@ -84,11 +94,15 @@ class FileAuditLog:
         if not self._files.days():
             return None
         with self._writing():
-            for day in self._files.days():
-                self._files.repair(day)
-                tree = self._files.tree(day)
-                self._signed.sign(self._signatures, self._span, log=self.id, heads=heads, day=day, tree=tree)
-            self._signed.copy({day: self._files.tree(day) for day in self._files.days()})
+            signed, days = self._signed.newest(), self._files.days()
+            for day in days:
+                if day == days[-1]:
+                    self._files.repair(day)
+                last = signed.get(day)
+                if last is None or last.size != self._files.size(day) or day == days[-1]:
+                    tree = self._files.tree(day)
+                    self._signed.sign(self._signatures, self._span, last, log=self.id, heads=heads, day=day, tree=tree)
+            self._signed.copy({day: self._directory / f"{day}.tree" for day in days})
         return self.checkpoints()[-1]
 
     def checkpoints(self) -> list[SignedCheckpoint]:
@@ -105,7 +119,7 @@ class FileAuditLog:
     def _append(self, contents: Sequence[dict[str, Any]], leaves: bytes = b"") -> None:
         """Number and write entries of one call, behind whatever a killed writer left."""
         with self._writing():
-            now = datetime.now(UTC)
+            now = self._now()
             day = max([f"{now:%Y-%m-%d}", *self._files.days()[-1:]])
             torn = self._files.repair(day)
             told = [{"event": _repaired(now, day, torn).json_dict()}] if torn else []
@@ -114,6 +128,9 @@ class FileAuditLog:
             about, number = {"at": now.isoformat(), "day": day}, self._files.size(day)
             entries = [{**about, "n": n, **one} for n, one in enumerate([*told, *contents], number)]
             self._files.append(day, list(map(_line, entries)))
+
+    def _now(self) -> datetime:
+        return datetime.now(UTC)
 
     def _writing(self) -> "_Writing":
         return _Writing(self._directory, self._locks)
@@ -189,6 +206,14 @@ class _Writing:
 
 def _line(entry: dict[str, Any]) -> bytes:
     return json.dumps(entry, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+def _is_of(line: bytes, usecase: str, table: str) -> bool:
+    try:
+        batch = json.loads(line).get("batch")
+        return bool(batch) and (batch["usecase"], batch["table"]) == (usecase, table)
+    except (ValueError, KeyError, TypeError, AttributeError):  # the verifier names it
+        return False
 
 
 def _about(event: AuditEvent, column: str) -> bytes:

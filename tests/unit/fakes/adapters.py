@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from include.adapters.audit_log import FileAuditLog, SqliteSubjectKeys
+from include.adapters.audit_log import SqliteSubjectKeys
 from include.adapters.bom_schema import require_valid
 from include.adapters.release_store import DirectoryReleases
 from include.adapters.signatures import StateRootSignatures
@@ -33,9 +33,6 @@ class FakeAdapters:
         self.log = MemoryLog()
         self.signatures = StateRootSignatures(settings.approval_key_text(), settings.approval_public_keys)
         self.audit_keys = SqliteSubjectKeys(settings.audit_subject_keys)
-        self.audit = FileAuditLog(
-            settings.audit, self.locks, self.audit_keys, self.signatures, settings.audit_checkpoints
-        )
         self.releases = DirectoryReleases(settings.releases, self.locks, self.signatures)
         self.streams: dict[str, Any] = {}
         self.audit = MemoryAudit()

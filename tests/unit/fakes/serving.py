@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from include.contracts.audit import AuditEvent
+from include.contracts.audit import AuditEntry, AuditEvent, PredictionBatch
 from include.contracts.operations import Alert
 from include.deployment import rollout
 from include.errors import ServiceError
@@ -57,6 +57,7 @@ class MemoryAudit:
 
     def __init__(self) -> None:
         self.events: list[AuditEvent] = []
+        self.logged: list[tuple[PredictionBatch, bytes]] = []
         self.away = False
 
     def append(self, events: Sequence[AuditEvent]) -> None:
@@ -64,8 +65,18 @@ class MemoryAudit:
             raise ServiceError("the audit log takes no entry")
         self.events += events
 
+    def append_batch(self, batch: PredictionBatch, leaves: bytes) -> None:
+        self.logged.append((batch, leaves))
+
     def read(self, since: datetime | None = None, until: datetime | None = None) -> Iterator[AuditEvent]:
         return iter(self.events)
+
+    def batches(self, usecase: str, table: str, since: datetime | None = None) -> Iterator[AuditEntry]:
+        for number, (batch, _) in enumerate(self.logged):
+            yield AuditEntry(day="2026-01-01", number=number, batch=batch.model_copy(update={"offset": number}))
+
+    def leaves(self, day: str, batch: PredictionBatch) -> bytes:
+        return self.logged[batch.offset][1]
 
 
 class FiringAlerts:

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from include.adapters.audit_log import verify_audit
+from include.adapters.audit_log import FileAuditLog, verify_audit
 from include.adapters.signatures import new_signing_key, publish_signing_key
 from include.contracts.pseudonyms import KeyRing
 from include.errors import NotFoundError
@@ -41,7 +41,12 @@ def services(tmp_path: Path) -> Services:
     private = new_signing_key()
     publish_signing_key(tmp_path / "home" / "keys" / "approval.pub", private)
     made = services_in(tmp_path / "home", approval_key=private)
-    made.adapters.log = MemoryLog(logged("1", "2", "3"))  # type: ignore[attr-defined]
+    adapters = made.adapters
+    adapters.log = MemoryLog(logged("1", "2", "3"))  # type: ignore[attr-defined]
+    keys: Any = adapters.audit_keys
+    adapters.audit = FileAuditLog(
+        made.settings.audit, adapters.locks, keys, adapters.signatures, made.settings.audit_checkpoints
+    )
     assert monitoring.ship_predictions(SPEC, made) == 3
     return made
 
