@@ -18,6 +18,7 @@ MoebiusError
 ├── ConflictError          a concurrent writer won; the whole step may be retried
 │   └── LockHeldError          another process works on it, for longer than the step may wait
 ├── DiskFullError          a disk without space or inodes: which, what for, what is free; a retry may help
+├── ReviewDueError         a legal text that nobody checked for longer than the use case allows
 ├── NotFoundError          a snapshot, model, release or plan that does not exist
 ├── TrainingError          the fit failed or gave an unusable model
 ├── EvaluationError        the four comparisons cannot be made, or the gate self-test failed
@@ -96,6 +97,9 @@ class LockHeldError(ConflictError): ...
 
 class DiskFullError(MoebiusError):
     retryable = True
+
+
+class ReviewDueError(MoebiusError): ...
 
 
 class NotFoundError(MoebiusError): ...

@@ -39,6 +39,8 @@ class StateRoot:
     """Packaged releases: ``releases/<usecase>/<release>/``, and ``rollout.json`` per use case."""
     edge_bundles = Below("edge")
     """Releases for machines without a server: ``edge/<usecase>/<release>.zip``."""
+    compliance = Below("compliance")
+    """Evidence bundles: ``compliance/<usecase>/<release>-<time>/``."""
     triton_repository = Below("triton")
     gateway = Below("gateway")
     """Clients, certificate and generated configuration of the gateway."""

@@ -11,6 +11,7 @@ from include.commands import (
     bench,
     catalog,
     check,
+    compliance,
     demo,
     doctor,
     exports,
@@ -64,6 +65,7 @@ app.add_typer(audit.app, name="audit", rich_help_panel=DATA)
 app.add_typer(gateway.app, name="gateway", rich_help_panel=MODELS)
 app.add_typer(release.app, name="release", rich_help_panel=MODELS)
 app.command(rich_help_panel=MODELS)(reproduce.reproduce)
+app.add_typer(compliance.app, name="compliance", rich_help_panel=MODELS)
 app.command(rich_help_panel=DEVELOPMENT)(check.check)
 app.command(rich_help_panel=DEVELOPMENT)(bench.bench)
 

@@ -14,6 +14,7 @@ WORKERS: frozenset[Role] = frozenset({"engineer", "operator", "admin"})
 OPERATORS: frozenset[Role] = frozenset({"operator", "admin"})
 APPROVERS: frozenset[Role] = frozenset({"approver", "admin"})
 ADMINS: frozenset[Role] = frozenset({"admin"})
+REPORTERS: frozenset[Role] = frozenset({"auditor", "operator", "admin"})
 NOBODY: frozenset[Role] = frozenset()
 
 
@@ -37,11 +38,14 @@ class Rights(NamedTuple):
 
 WORK = Rights(WORKERS)
 OPERATION = Rights(OPERATORS)
+REPORT = Rights(REPORTERS)
 DESTRUCTION = Rights(ADMINS, clear=ADMINS, pause=ADMINS)
 
 RIGHTS: dict[str, Rights] = {
     "batch_inference": WORK,
     "catalog": WORK,
+    "compliance": REPORT,
+    "compliance_review": REPORT,
     "data_pipeline": WORK,
     "data_versions": OPERATION,
     "dead_letters": OPERATION,

@@ -8,6 +8,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from include.contracts.quality import suite_file, suite_files
+from include.specification.compliance import FOLDER, SUFFIX, TEXTS
 from include.specification.connectors import OWN
 from include.specification.loader import ROOT, place
 from include.specification.usecase import UseCase
@@ -20,7 +21,8 @@ SUITES, DEFINITIONS = "great_expectations/expectations", "feature_repo"
 
 def companion_faults(spec: UseCase, root: Path = ROOT) -> list[str]:
     """One line per fault: file, line, what is wrong, what is allowed."""
-    return [*_module_faults(spec, root), *_suite_faults(spec, root), *_definition_faults(spec, root)]
+    looks = (_module_faults, _suite_faults, _definition_faults, _text_faults)
+    return [fault for look in looks for fault in look(spec, root)]
 
 
 def _needed(spec: UseCase) -> Mapping[str, Needed]:
@@ -149,6 +151,20 @@ def _definition_faults(spec: UseCase, root: Path) -> Iterator[str]:
         if view not in (views or ()):
             text = not_among(view, sorted(views or ()), f"a feature view of {DEFINITIONS}")
             yield f"{place(spec, f'feature_views.{view}')}: {text}"
+
+
+def _text_faults(spec: UseCase, root: Path) -> Iterator[str]:
+    """What is beside the spec for its evidence bundle: one text for each key, which the spec does not say too."""
+    folder = root / "include" / "usecases" / spec.name / FOLDER
+    allowed = [f"{key}{SUFFIX}" for key in TEXTS]
+    for file in sorted(folder.iterdir()) if folder.is_dir() else ():
+        shown = f"include/usecases/{spec.name}/{FOLDER}/{file.name}"
+        if file.name not in allowed or not file.is_file():
+            yield f"{shown}:1: {not_among(file.name, allowed, 'a text of compliance')}"
+        elif not file.read_bytes().decode(errors="ignore").strip():
+            yield f"{shown}:1: has no text in UTF-8; write the text, or delete the file"
+        elif spec.compliance and getattr(spec.compliance, file.stem) is not None:
+            yield f"{shown}:1: compliance.{file.stem} in usecase.yaml says it too; keep one of both"
 
 
 def _together(files: list[tuple[Path, int]], kind: str) -> set[str] | None:

@@ -10,6 +10,7 @@ from pydantic import AfterValidator, Field, model_validator
 from include.contracts.calendar import Calendar, Span
 from include.contracts.period import Period
 from include.specification import data, learning
+from include.specification.compliance import Compliance
 from include.specification.names import name_faults
 from include.specification.packaging import AcceptanceTest, Packaging, Serving, unsendable
 from include.specification.part import Fault, Name, Part
@@ -63,6 +64,7 @@ class UseCase(Part):
     privacy: data.Privacy = data.Privacy()
     hand_over: data.HandOver = data.HandOver()
     retention: data.Retention
+    compliance: Compliance | None = None
 
     @model_validator(mode="before")
     @classmethod

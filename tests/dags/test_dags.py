@@ -21,9 +21,10 @@ from tests.dags.snapshot import GRAPH, graph, load_dags
 ALWAYS = {
     "catalog", "data_pipeline", "data_versions", "quarantine", "training", "retrain_evaluation", "deployment",
     "monitoring", "batch_inference", "retrain_trigger", "rollback", "privacy_audit", "export", "edge_bundle", "scrub",
-    "maintenance",
+    "maintenance", "compliance",
 }  # fmt: skip
 WHERE = {
+    "compliance_review": lambda spec: spec.compliance,
     "subject_deletion": lambda spec: spec.privacy.subject,
     "key_rotation": lambda spec: spec.pseudonymised,
     "hand_over": lambda spec: spec.hand_over.allowed,
