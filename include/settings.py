@@ -116,6 +116,14 @@ class Settings(StateRoot, BaseSettings):
         {"engineer": "engineer", "operator": "operator", "approver": "approver", "auditor": "auditor"},
         description="further logins and their roles, as JSON; nobody approves their own request",
     )
+    oidc_issuer: str = Field(
+        "",
+        pattern=r"^(https://\S+[^/\s]|http://(127\.0\.0\.1|localhost)(:\d+)?/\S*[^/\s])?$",
+        description="issuer whose access tokens Airflow's REST API takes, a Keycloak realm's URL; empty: none",
+    )
+    oidc_client: str = Field(
+        "moebius", pattern=r"^[\w.-]+$", description="client of the issuer: the audience of its tokens"
+    )
     access: dict[Role, Level] = Field(
         {
             "viewer": "public",

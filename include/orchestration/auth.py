@@ -1,8 +1,10 @@
 """Airflow's simple auth manager, with rights per role, DAG family and action (``include.governance.rights``)."""
 
+import asyncio
 from typing import Any
 
 from airflow.api_fastapi.auth.managers.base_auth_manager import ResourceMethod
+from airflow.api_fastapi.auth.managers.models.base_user import BaseUser
 from airflow.api_fastapi.auth.managers.models.resource_details import (
     AssetDetails,
     ConfigurationDetails,
@@ -16,6 +18,7 @@ from airflow.api_fastapi.auth.managers.simple.user import SimpleAuthManagerUser
 
 from include.contracts.governance import Role
 from include.governance.rights import Action, family_of, may
+from include.orchestration import oidc
 from include.orchestration.audited_requests import AuditedRequests, audit_log, login_of
 from include.orchestration.gatekeeper import Gatekeeper, rule_of_request
 from include.settings import load_settings
@@ -68,6 +71,15 @@ class MoebiusAuthManager(SimpleAuthManager):
     def get_fastapi_middlewares(self) -> list[tuple[Any, dict[str, Any]]]:
         audited = (AuditedRequests, {"audit": audit_log, "who": login_of})
         return [*super().get_fastapi_middlewares(), (Gatekeeper, {}), audited]
+
+    async def get_user_from_token(self, token: str) -> BaseUser:
+        """Airflow's token, or one of the OpenID Connect server: with the role of the settings, if it says the same."""
+        settings = load_settings()
+        if not settings.oidc_issuer or not oidc.issued_by(token, settings.oidc_issuer):
+            return await super().get_user_from_token(token)
+        login, role = await asyncio.to_thread(oidc.person, token, settings.oidc_issuer, settings.oidc_client)
+        now = {known.username: known.role for known in self.get_users()}
+        return SimpleAuthManagerUser(username=login, role=role if now.get(login) == role else None)
 
     def deserialize_user(self, token: dict[str, Any]) -> SimpleAuthManagerUser:
         """The login with the role that it has now: a token outlives a change of the settings."""

@@ -1,17 +1,20 @@
 """The whole matrix of rights, role by family by action, over REST on a real API server."""
 
+import json
 import re
 from collections.abc import Callable, Iterator
 from typing import Any, get_args
 
 import httpx
+import jwt
 import pytest
 
 from include.contracts.governance import Role
 from include.governance.rights import RIGHTS, Action, may
 from include.governance.routes import ROUTES, Rule, served
 from include.settings import ROOT, Settings
-from tests.integration.airflow_fixtures import Running, airflow_settings, mortal_api_server
+from tests.integration.airflow_fixtures import LOGINS, Running, airflow_settings, mortal_api_server
+from tests.integration.oidc_fixtures import KEY_ID, Realm, realm_running
 
 pytestmark = pytest.mark.integration
 FAMILIES = sorted(file.stem for file in (ROOT / "dags").glob("*.py") if "dag_family(" in file.read_text())
@@ -102,8 +105,17 @@ REQUESTS: dict[Action, dict[str, Request]] = {
 
 
 @pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Running, dict[str, httpx.Client]]]:
-    with mortal_api_server(airflow_settings(tmp_path_factory.mktemp("rights"))) as server:
+def realm() -> Iterator[Realm]:
+    with realm_running() as realm:
+        yield realm
+
+
+@pytest.fixture(scope="module")
+def running(
+    tmp_path_factory: pytest.TempPathFactory, realm: Realm
+) -> Iterator[tuple[Running, dict[str, httpx.Client]]]:
+    settings = airflow_settings(tmp_path_factory.mktemp("rights"), oidc_issuer=realm.issuer)
+    with mortal_api_server(settings) as server:
         yield server
 
 
@@ -226,3 +238,73 @@ def test_a_dag_that_is_not_of_a_use_case_keeps_airflows_rule(clients: dict[str, 
     path = f"{API}/dags/my_own/{TASK}"
     given = {role: clients[role].patch(path, json={"new_state": "success"}).status_code for role in ROLES}
     assert given == {role: 404 if role in ("engineer", "operator", "admin") else 403 for role in ROLES}
+
+
+def with_token(running: tuple[Running, dict[str, httpx.Client]], token: str) -> httpx.Client:
+    headers = {"Authorization": f"Bearer {token}"}
+    return httpx.Client(base_url=running[0].settings.airflow_url, headers=headers, timeout=60)
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_a_token_of_keycloak_has_the_rights_of_its_role(
+    running: tuple[Running, dict[str, httpx.Client]], realm: Realm, role: Role
+) -> None:
+    """As a role of the realm; as one of the client and as a group it is found by the same name."""
+    with with_token(running, realm.token(realm.claims(LOGINS[role], f"moebius-{role}"))) as client:
+        for family in ("training", "deployment", "key_rotation"):
+            answer = REQUESTS["trigger"]["run"](client, f"no_usecase.{family}")
+            assert (answer.status_code != 403) == mine(role, family, "trigger"), (family, answer.text)
+        assert client.get("/moebius/catalog/").status_code == 200
+        assert client.get("/ui/auth/me").json()["username"] == LOGINS[role]
+        assert (client.get(f"{API}/variables").status_code == 200) == (role == "admin")
+
+
+def test_roles_of_the_client_and_groups_count_as_those_of_the_realm(
+    running: tuple[Running, dict[str, httpx.Client]], realm: Realm
+) -> None:
+    named: list[dict[str, Any]] = [
+        {"resource_access": {"moebius": {"roles": ["moebius-auditor"]}}},
+        {"groups": ["/staff", "/staff/moebius-auditor"]},
+    ]
+    for claims in named:
+        with with_token(running, realm.token(realm.claims("aud", **claims))) as client:
+            assert client.get(f"{API}/eventLogs").status_code == 200
+            assert REQUESTS["trigger"]["run"](client, WHOSE).status_code == 403
+
+
+BAD: dict[str, dict[str, Any]] = {
+    "expired": {"exp": 1_700_000_000},
+    "without an end": {"exp": None},
+    "for another client": {"aud": "shop"},
+    "of another issuer": {"iss": "http://127.0.0.1:1/realms/moebius"},
+    "an ID token": {"typ": "ID"},
+    "a refresh token": {"typ": "Refresh"},
+    "of a stranger": {"preferred_username": "mallory"},
+    "of a login with another role": {"preferred_username": "uwe"},
+    "with two roles": {"groups": ["moebius-engineer"]},
+    "without a role": {"realm_access": {"roles": ["admin", "moebius", "moebius-root"]}},
+    "with roles of another client": {
+        "realm_access": {}, "resource_access": {"shop": {"roles": ["moebius-admin"]}},
+    },
+    "with roles in another form": {"realm_access": "moebius-admin", "groups": {"moebius-admin": 1}},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("fault", [*BAD, "signed by another", "not signed", "signed with the public key"])
+def test_a_token_that_is_not_right_is_no_login(
+    running: tuple[Running, dict[str, httpx.Client]], realm: Realm, fault: str
+) -> None:
+    claims = realm.claims("admin", "moebius-admin") | BAD.get(fault, {})
+    claims = {name: value for name, value in claims.items() if value is not None}
+    if fault == "signed by another":
+        token = Realm(1).token(claims)
+    elif fault == "not signed":
+        token = jwt.encode(claims, "", algorithm="none", headers={"kid": KEY_ID})
+    elif fault == "signed with the public key":
+        token = realm.token(claims, json.dumps(realm.keys["keys"][0]).ljust(64), algorithm="HS256")
+    else:
+        token = realm.token(claims)
+    with with_token(running, token) as client:
+        given = {path: client.get(path).status_code for path in (f"{API}/dags", f"{API}/variables", "/moebius/")}
+        given["trigger"] = REQUESTS["trigger"]["run"](client, WHOSE).status_code
+    assert set(given.values()) <= {401, 403}, given
