@@ -4,7 +4,7 @@ import json
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
-from datetime import datetime
+from datetime import datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
 
@@ -21,6 +21,7 @@ from include.services.composition import Services
 from include.settings import Settings
 from include.specification.loader import specifications, usecase_names
 
+LOOKED_BACK = timedelta(days=400)
 Uses = dict[tuple[Kind, str], datetime]
 
 
@@ -28,7 +29,7 @@ def make(services: Services, at: datetime) -> AccessReview:
     """The review as of now. Raises what reading the audit log, the client file or MLflow's logins raises."""
     settings, used = services.settings, Uses()
     since: datetime | None = None
-    for event in services.adapters.audit.read():
+    for event in services.adapters.audit.read(since=at - LOOKED_BACK):
         since = min(since or event.at, event.at)
         if event.outcome == "done":
             _note(used, "gateway client" if event.via == "gateway" else "login", event.by, event.at)

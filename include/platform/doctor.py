@@ -23,7 +23,7 @@ EARLIER = (
     "releases/*/rollout.json", "releases/*/r*/release.json", "releases/*/r*/model_version", "snapshots/*/*.json",
     "snapshots/*/*/*.json", "snapshots/*/log/*.jsonl", "datasets/*/*/dataset.json", "privacy/*/active_key",
     "privacy/*/erased.json", "demo/*/progress.json", "catalog/*/catalog.json", "training/*/*/order.json",
-    "training/*/*/fit.json", "keys/approval.pub", "airflow/passwords.json", "mlflow/passwords.json",
+    "training/*/*/fit.json", "keys/approval.pub", "airflow/passwords.json",
 )  # fmt: skip
 """What earlier releases wrote without a checksum."""
 
@@ -121,7 +121,7 @@ class Doctor:
         return True
 
     def _copies(self) -> Iterator[Path]:
-        for directory in (self._home, self._home / "airflow"):
+        for directory in (self._home, self._home / "airflow", self._home / "mlflow"):
             yield from directory.glob(".*.good")
         for room in ROOMS:
             yield from (self._home / room).rglob(".*.good")
