@@ -97,12 +97,10 @@ class Matcher:
 
 
 def _windows(content: np.ndarray, width: int) -> np.ndarray:
-    """Each run of ``width`` bytes as one number."""
-    count = len(content) - width + 1
-    numbers = np.zeros(count, np.uint64)
-    for offset in range(width):
-        numbers = (numbers << np.uint64(8)) | content[offset : offset + count]
-    return numbers
+    """Each run of ``width`` (at most 8) bytes as one number."""
+    padded = np.concatenate([content, np.zeros(8 - width, np.uint8)])
+    eight = np.ndarray(len(content) - width + 1, ">u8", padded, strides=(1,))  # they overlap
+    return eight.astype(np.uint64) >> np.uint64(8 * (8 - width))
 
 
 def _slots(windows: np.ndarray) -> np.ndarray:
@@ -184,14 +182,16 @@ def _search_parquet(file: Path, matcher: Search, columns: Collection[str]) -> li
     except pa.ArrowInvalid:  # half written, or no Parquet inside: its bytes still tell
         return _search_bytes(file, matcher)
     with reader:
-        counted = {name: len(_in_column(reader, name, matcher, name in columns)) for name in reader.schema_arrow.names}
+        counted = {one.name: len(_in_column(reader, one, matcher, one.name in columns)) for one in reader.schema_arrow}
     findings = [Finding(file, name, count) for name, count in counted.items() if count]
     return findings or _search_bytes(file, matcher, "(file)")
 
 
-def _in_column(reader: pq.ParquetFile, name: str, matcher: Search, whole: bool) -> set[bytes]:
+def _in_column(reader: pq.ParquetFile, field: pa.Field, matcher: Search, whole: bool) -> set[bytes]:
     values: set[bytes] = set()
-    for batch in reader.iter_batches(columns=[name]):
+    if not (whole or _is_text(field.type)):
+        return values
+    for batch in reader.iter_batches(columns=[field.name]):
         column = batch.column(0)
         if whole:
             values |= {v.encode() for v in _distinct_text(column) if v in matcher.whole}

@@ -96,10 +96,9 @@ def written_values(view: "feast.FeatureView", rows: pd.DataFrame) -> list[Writte
     ]
 
 
-def _objects(values: Any) -> list[Any]:
+def _objects(values: pd.Series) -> list[Any]:
     """Python's values, None where they lack."""
-    values = pd.Series(values, dtype=object)
-    return values.where(values.notna(), None).tolist()
+    return [None if lacks else value for value, lacks in zip(values.tolist(), values.isna().tolist(), strict=True)]
 
 
 def declared(values: pd.Series, kind: str, what: str) -> pd.Series:
