@@ -2,9 +2,9 @@
 
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,14 +23,16 @@ from include.families.class_names import maps
 from include.families.serving import logged_in_order
 from include.operations import monitoring, served, trust, windows
 from include.operations.large_windows import InFiles
+from include.operations.sample import drawn
 from include.operations.scope import Scope
 from include.operations.window import Answering
+from include.operations.window_inputs import WindowInputs
 from include.records.registry import BLOCK_LOSSES, FIGURES, LOST_ANSWERS, PREDICTIONS, SLICE_FIGURES
 from include.services import reference_windows, verdicts
-from include.services.answers_in_files import MANY, AnswersInFiles, drawn
+from include.services.answers_in_files import MANY, AnswersInFiles
 from include.services.composition import Services
 from include.services.records import LOOKED_BACK
-from include.services.reference_windows import References, of_release
+from include.services.reference_windows import of_release
 from include.services.truth import Truth, between
 from include.specification.usecase import UseCase
 
@@ -145,16 +147,16 @@ def _measure_window(spec: UseCase, services: Services, truth: Truth, end: Period
     events = truth.of(predictions, as_of).drop(columns=PERIOD)
     offline = _offline(spec, services, _few(spec, events)) if spec.views and len(events) else None
     looked_back = windows.ends(spec, end, max(trust.LOOKED_BACK, spec.monitoring.windows.of) + 1)
-    history = services.records.figures(spec, name=trust.asked_of_history(spec), subject="", periods=looked_back)
-    rollouts = services.records.rollout_events(spec)
-    by_slice, compared_with = list[SliceFigure](), reference_windows.references(spec, services, truth, end)
-    measured = partial(
-        _measure, spec, services, files or predictions, events, offline, end, history, rollouts, (as_of, truth.until),
-        by_slice, compared_with, reference_windows.labelled(spec, truth, end),
+    rollouts, by_slice, losses = services.records.rollout_events(spec), list[SliceFigure](), list[BlockLoss]()
+    window = WindowInputs(
+        predictions, events, end, offline=offline, as_of=as_of, published=truth.until, keep_slices=by_slice.extend,
+        history=services.records.figures(spec, name=trust.asked_of_history(spec), subject="", periods=looked_back),
+        past=_past_losses(spec, services, end), keep=losses.extend,
+        compared_with=reference_windows.references(spec, services, truth, end),
+        labelled=reference_windows.labelled(spec, truth, end),
     )  # fmt: skip
     names = sorted({*predictions["release"]}) if len(predictions) else []
-    past, losses = _past_losses(spec, services, end), list[BlockLoss]()
-    figures = [figure for name in names for figure in measured(name, past, losses.extend)]
+    figures = [f for name in names for f in _measure(spec, services, name, window, files or predictions, rollouts)]
     figures += [Scope(spec, name, end).figure("unlogged", rows) for name, rows in sorted(lost.items())]
     SLICE_FIGURES.replace(spec.name, services.adapters.lake, end, by_slice)
     FIGURES.replace(spec.name, services.adapters.lake, end, figures)
@@ -226,23 +228,15 @@ def _stated(spec: UseCase, services: Services, name: str, rescored: Collection[s
 def _measure(
     spec: UseCase,
     services: Services,
-    predictions: pd.DataFrame | AnswersInFiles,
-    events: pd.DataFrame,
-    offline: pd.DataFrame | None,
-    period: Period,
-    history: list[Figure],
-    rollouts: list[RolloutEvent],
-    known: tuple[datetime, datetime | None],
-    by_slice: list[SliceFigure],
-    compared_with: References,
-    labelled: pd.DataFrame | None,
     name: str,
-    past: Sequence[BlockLoss],
-    keep: Callable[[Sequence[BlockLoss]], None],
+    window: WindowInputs,
+    answers: pd.DataFrame | AnswersInFiles,
+    rollouts: list[RolloutEvent],
 ) -> list[Figure]:
+    """The figures of the release in the window, whose ``answers`` are those of all releases."""
     directory = Path(services.adapters.releases.get(spec.name, name).path)
-    names, (before, season) = release.class_names(directory), compared_with
-    answered, files = _of_release(predictions, name)
+    names, (before, season) = release.class_names(directory), window.compared_with
+    answered, files = _of_release(answers, name)
     ordered = logged_in_order(spec, answered, name, names)
     rows = files.joined(ordered, pd.Series(range(len(ordered)))) if files else ordered
     rescored = {
@@ -250,13 +244,12 @@ def _measure(
         for r in _replaced(spec, services, rollouts, name, rows)
     }
     baseline = release.document(directory, "baseline.json")
-    return monitoring.measure(
-        spec, name, baseline, predictions=ordered, events=events,
-        period=period, rescored=rescored, history=history, offline=offline, as_of=known[0], published=known[1],
-        stated=_stated(spec, services, name, rescored),
-        keep_slices=by_slice.extend, past=past, keep=keep, model=_answering(directory, baseline), files=files,
-        compared_with=(of_release(spec, before, name, names), of_release(spec, season, name, names)), labelled=labelled,
+    given = replace(
+        window, predictions=ordered, rescored=rescored, stated=_stated(spec, services, name, rescored),
+        model=_answering(directory, baseline), files=files,
+        compared_with=(of_release(spec, before, name, names), of_release(spec, season, name, names)),
     )  # fmt: skip
+    return monitoring.measure(spec, name, baseline, given)
 
 
 def _answering(directory: Path, baseline: Mapping[str, Any]) -> Answering | None:

@@ -8,8 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from include.contracts.evaluation import PartGain
-from include.contracts.operations import BlockLoss, Figure, SliceFigure
+from include.contracts.operations import Figure
 from include.contracts.period import Period
 from include.errors import DataError
 from include.families.registry import label_codes
@@ -31,78 +30,32 @@ from include.operations import (
     spread_check,
     windows,
 )
-from include.operations.large_windows import InFiles
 from include.operations.scope import Scope
-from include.operations.window import Answering, Reference, Window, forget
+from include.operations.window import Window
+from include.operations.window_inputs import WindowInputs
 from include.specification.usecase import UseCase
 
 POSITION = "position:"  # of a row in the log; no column of a use case has a colon in its name
 
 
-def measure(
-    spec: UseCase,
-    release: str,
-    baseline: Mapping[str, Any],
-    *,
-    predictions: pd.DataFrame,
-    events: pd.DataFrame,
-    period: Period,
-    rescored: Mapping[str, np.ndarray] | None = None,
-    history: Sequence[Figure] = (),
-    offline: pd.DataFrame | None = None,
-    as_of: datetime | None = None,
-    published: datetime | None = None,
-    seed: int = 0,
-    stated: Mapping[str, Sequence[PartGain]] | None = None,
-    keep_slices: Callable[[list[SliceFigure]], None] | None = None,
-    past: Sequence[BlockLoss] = (),
-    keep: Callable[[Sequence[BlockLoss]], None] = forget,
-    model: Answering | None = None,
-    compared_with: tuple[Reference | None, Reference | None] = (None, None),
-    labelled: pd.DataFrame | None = None,
-    files: InFiles | None = None,
-) -> list[Figure]:
-    """All figures of ``release`` in the window that ends with ``period``.
-
-    Parameters
-    ----------
-    baseline : as made by ``drift.baseline`` for this release
-    predictions : logged rows of the window: request_id, logged_at, release, latency_ms, the event id, the feature
-        columns, and what the task's answers are: ``probability``, ``prediction`` or ``scores`` (lists of K numbers);
-        rows of other releases are left out. With the column ``unavailable``, rows above 0 (the online store could not
-        be asked) are counted, and judged neither for drift nor for skew nor for quality: they say nothing about
-        features or model
-    events : event id and label of what has become known, with the time of the event and of the label where they are
-        told; of a clustering, event ids are enough
-    rescored : scores (n,) or (n, K) of other releases on the same rows, one per row of ``predictions``
-    history : earlier figures, for ``breached_windows``
-    offline : event id and features as the offline store has them, for ``feature_skew``
-    as_of : the moment of the look (now by default): labels that are due later are not missing
-    files : the features of ``predictions``, which are without, where the window is large
-    published : the end of the newest published period: nor are those of events whose truth may be in a later one
-    keep_slices : is given the figures by slice; without, no slices are measured
-    past : losses by block that earlier windows kept, oldest first, for ``concept_drift``
-    keep : takes those of this window
-    model : that of the release, for ``attribution_drift``
-    compared_with : what was asked in the window before, and in the one that ended a year earlier
-    labelled : events of the last windows with their times, labels and times of labels, for ``label_maturity``
-
-    stated : the gain by part that the verdict stated over other releases, for ``gain_outside_spread``
+def measure(spec: UseCase, release: str, baseline: Mapping[str, Any], given: WindowInputs) -> list[Figure]:
+    """All figures of ``release`` in a window; ``baseline`` is that which ``drift.baseline`` made for this release.
 
     Raises DataError when columns are missing, a label is no class, the baseline belongs to another use case, or
     ``rescored`` does not fit the rows.
     """
-    rescored = {name: np.asarray(p, dtype=float) for name, p in (rescored or {}).items()}
+    predictions, events, files = given.predictions, given.events, given.files
+    rescored = {name: np.asarray(p, dtype=float) for name, p in given.rescored.items()}
     _check(spec, baseline, predictions, events, rescored)
-    scope = Scope(spec, release, period)
+    scope = Scope(spec, release, given.period)
     logged = predictions.assign(**{POSITION: np.arange(len(predictions))})
     logged = logged[logged["release"] == release]
     rows = _with_slices(spec, _latest_per_event(spec, logged), events)
     figures = _volume(scope, logged, rows)
     if rows.empty:
         return figures
-    moment = as_of or datetime.now(UTC)
-    due = rows[maturity.due(spec, _timed(spec, rows, events), moment, published)]
+    moment = given.as_of or datetime.now(UTC)
+    due = rows[maturity.due(spec, _timed(spec, rows, events), moment, given.published)]
     known = _with_truth(spec, due, events, moment)
     if spec.event.label:
         figures += _labels(scope, len(rows), len(due), len(known))
@@ -113,20 +66,22 @@ def measure(
     whole = large_windows.whole(spec, baseline, asked, asked[POSITION], files) if files else None
     asked, known = (files.joined(rows, rows[POSITION]) if files else rows for rows in (asked, known))
     others = {name: scores[known[POSITION].to_numpy()] for name, scores in rescored.items()}
+    before, last_season = given.compared_with
     window = Window(
-        scope, baseline, asked, known, others, offline, history, len(due) / len(rows), seed, stated or {}, past=past,
-        keep=keep, model=model, whole=whole, before=compared_with[0], last_season=compared_with[1],
+        scope, baseline, asked, known, others, given.offline, given.history, len(due) / len(rows), given.seed,
+        given.stated, past=given.past, keep=given.keep, model=given.model, whole=whole, before=before,
+        last_season=last_season,
     )  # fmt: skip
-    if labelled is not None and (curve := maturity_curve.curve(spec, labelled, moment)):
+    if given.labelled is not None and (curve := maturity_curve.curve(spec, given.labelled, moment)):
         window = replace(window, usually_known=maturity_curve.usually_known(spec, curve, rows, moment))
         figures += maturity_curve.figures(scope, curve)
     window = drift_figures.with_drifts(window)
     figures += [figure for measured in MEASURES for figure in measured(window)]
-    if keep_slices is not None:
+    if given.keep_slices is not None:
         by_slice, summary = slices.measured(window)
-        keep_slices(by_slice)
+        given.keep_slices(by_slice)
         figures += summary
-    return figures + _windows(scope, figures, history)
+    return figures + _windows(scope, figures, given.history)
 
 
 def _check(

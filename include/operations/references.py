@@ -22,6 +22,7 @@ from include.families.serving import logged_scores
 from include.operations import drift
 from include.operations.drift_figures import mean_of
 from include.operations.performance import ROWS
+from include.operations.sample import drawn
 from include.operations.states import lack, too_few
 from include.operations.window import ANSWERS, Reference, Window, blocks_or_times
 from include.specification.usecase import UseCase
@@ -44,11 +45,8 @@ class _Side:
 
 
 def sampled(spec: UseCase, rows: pd.DataFrame) -> pd.DataFrame:
-    """At most ``MOST_ROWS`` of the rows, always the same: those whose event ids have the smallest hashes."""
-    if len(rows) <= MOST_ROWS:
-        return rows
-    hashes = pd.util.hash_pandas_object(rows[spec.event.id].astype(str), index=False)
-    return rows[hashes.rank(method="first").to_numpy() <= MOST_ROWS].reset_index(drop=True)
+    """About ``MOST_ROWS`` of the rows, always the same: all of an event or none."""
+    return rows[drawn(rows[spec.event.id], MOST_ROWS)].reset_index(drop=True)
 
 
 def figures(window: Window) -> list[Figure]:

@@ -10,6 +10,7 @@ from include.contracts.tables import RowFilter
 from include.errors import DataError
 from include.formats.exact_frames import exact_frame
 from include.operations.large_windows import InFiles
+from include.operations.sample import drawn
 from include.ports.lake import Lake
 from include.records.registry import PREDICTIONS
 from include.specification.usecase import UseCase
@@ -83,11 +84,3 @@ class AnswersInFiles:
 
     def _read(self, names: Sequence[str]) -> pd.DataFrame:
         return exact_frame(pa.Table.from_batches(self._batches(names)))
-
-
-def drawn(ids: pd.Series, most: int) -> np.ndarray:
-    """Which rows (n,) are in the sample of about ``most``: all of an event or none, the same each time."""
-    if len(ids) <= most:
-        return np.ones(len(ids), bool)
-    hashes = pd.util.hash_array(ids.astype(str).to_numpy(dtype=object))
-    return np.asarray(hashes < np.uint64(most / len(ids) * 2**64))

@@ -15,6 +15,7 @@ from include.contracts.tables import RowFilter
 from include.formats.exact_frames import exact_frame
 from include.operations import drift
 from include.operations.monitoring import measure
+from include.operations.window_inputs import WindowInputs
 from include.records.registry import PREDICTIONS
 from include.services.answers_in_files import AnswersInFiles
 from tests.unit.evaluation.evaluation_specs import small_spec
@@ -63,7 +64,7 @@ def main(home: Path, how: str) -> None:
     else:
         rows = exact_frame(lake.read(SPEC.name, PREDICTIONS.name))
     events = pd.DataFrame({"flight_id": ["f0-0"], "late": [1]})
-    figures = measure(SPEC, "r0001", baseline, predictions=rows, events=events, period=JUNE, files=files)
+    figures = measure(SPEC, "r0001", baseline, WindowInputs(predictions=rows, events=events, period=JUNE, files=files))
     counted = {f"{f.name} {f.subject}": f.value for f in figures if f.name in ("psi", "missing", "stuck", "duplicates")}
     print(json.dumps({"peak_mb": peak_mb() - before, "counted": counted}), flush=True)
 

@@ -21,6 +21,7 @@ from include.operations.monitoring import measure
 from include.operations.retraining import decide
 from include.operations.scope import Scope
 from include.operations.window import Window
+from include.operations.window_inputs import WindowInputs
 from tests.integration.evaluation_flights import FEATURES, spec, year
 from tests.integration.months_replay import Made, Serving, evaluate, first_release, window
 
@@ -97,7 +98,9 @@ def monitored(number: int, baseline: dict, history: list[Figure]) -> list[Figure
     )  # fmt: skip
     events = rows[["flight_id", "late"]]
     period = Period(f"2013-{number:02d}")
-    return measure(spec(), "r0001", baseline, predictions=log, events=events, period=period, history=history)
+    return measure(
+        spec(), "r0001", baseline, WindowInputs(predictions=log, events=events, period=period, history=history)
+    )
 
 
 def test_the_alert_comes_in_june_and_the_plan_names_the_cause() -> None:

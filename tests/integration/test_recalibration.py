@@ -21,6 +21,7 @@ from include.development.datasets.parts import read_part
 from include.development.trainers.trained_model import TrainedModel
 from include.loop import approval, deployment, refit, retrain_evaluation, rollout, training
 from include.operations import monitoring, retraining
+from include.operations.window_inputs import WindowInputs
 from include.services.composition import Services
 from include.settings import Settings
 from include.specification.learning import Behaviour, Metrics, Trainer, Training
@@ -104,9 +105,17 @@ class Loop:
             )
             truth = flights[["flight_id", "event_timestamp", "late"]]
             figures += monitoring.measure(
-                SPEC, release.name, releases.document(directory, "baseline.json"), predictions=logged, events=truth,
-                period=Period(period), history=figures, as_of=datetime(2014, 1, 1, tzinfo=UTC),
-            )  # fmt: skip
+                SPEC,
+                release.name,
+                releases.document(directory, "baseline.json"),
+                WindowInputs(
+                    predictions=logged,
+                    events=truth,
+                    period=Period(period),
+                    history=figures,
+                    as_of=datetime(2014, 1, 1, tzinfo=UTC),
+                ),
+            )
         return figures
 
     def plan(self, release: ReleaseRef, figures: list[Figure], tested: list[Period]) -> RetrainPlan:

@@ -24,6 +24,7 @@ from include.families.class_names import in_order, maps, places, recoded
 from include.families.registry import family
 from include.families.serving import flags, logged_in_order, logged_scores
 from include.operations import monitoring
+from include.operations.window_inputs import WindowInputs
 from include.specification.usecase import UseCase
 from tests.unit.deployment.serving_code import served
 from tests.unit.development.tasks import CLASSES, ROWS, rows, task_dataset, task_spec
@@ -159,9 +160,7 @@ def test_monitoring_reads_the_log_of_a_release_by_name() -> None:
             month.spec,
             "r0001",
             month.baseline(accuracy=0.9),
-            predictions=log,
-            events=month.events,
-            period=Period("2013-06"),
+            WindowInputs(predictions=log, events=month.events, period=Period("2013-06")),
         )
         for log in (month.log, mapped)
     ]

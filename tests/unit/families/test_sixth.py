@@ -26,6 +26,7 @@ from include.families.registry import family
 from include.families.serving import flags
 from include.operations import drift, labelling
 from include.operations.monitoring import measure
+from include.operations.window_inputs import WindowInputs
 from include.specification.task import TASKS, TaskFacts
 from include.specification.usecase import UseCase
 from tests.unit.deployment.serving_code import served
@@ -134,7 +135,10 @@ def measured(spec: UseCase, events: pd.DataFrame, scores: np.ndarray) -> dict[st
     baseline = drift.baseline(spec, events, scores, {"mae": interval})
     assert len(baseline["prediction"]["edges"]) == 9
     found = measure(
-        spec, "r0001", baseline, predictions=log, events=events[["flight_id", "late"]], period=Period("2013-06")
+        spec,
+        "r0001",
+        baseline,
+        WindowInputs(predictions=log, events=events[["flight_id", "late"]], period=Period("2013-06")),
     )
     return {figure.name: figure.value for figure in found}
 

@@ -16,7 +16,7 @@ from include.deployment import release
 from include.loop import monitoring
 from include.records.registry import BLOCK_LOSSES, FIGURES, PREDICTIONS, SLICE_FIGURES
 from include.services import answers_in_files
-from include.services.answers_in_files import AnswersInFiles, drawn
+from include.services.answers_in_files import AnswersInFiles
 from include.specification.usecase import UseCase
 from tests.unit.evaluation.evaluation_specs import small_spec
 from tests.unit.fakes.adapters import services_in
@@ -209,13 +209,3 @@ def test_a_window_with_many_answers_has_the_same_figures_with_its_features_left_
     assert read == ["r0001"], "the larger window alone"
     assert len(figures[0]) > 40
     assert figures[0] == figures[1]
-
-
-def test_a_sample_has_all_answers_about_an_event_or_none_and_is_the_same_each_time() -> None:
-    ids = pd.Series([f"e{number}" for number in range(20_000)])
-    chosen = drawn(ids, 1000)
-    assert 850 < chosen.sum() < 1150
-    twice = drawn(pd.concat([ids, ids], ignore_index=True), 2000)
-    assert (twice == np.append(chosen, chosen)).all()
-    assert drawn(ids, 20_000).all()
-    assert (chosen <= drawn(ids, 3000)).all(), "a smaller sample is part of a larger one"

@@ -16,6 +16,7 @@ from include.operations.losses import is_breach
 from include.operations.monitoring import measure
 from include.operations.scope import Scope
 from include.operations.window import Window
+from include.operations.window_inputs import WindowInputs
 from include.specification.usecase import UseCase
 from tests.unit.evaluation.evaluation_specs import small_spec
 
@@ -89,8 +90,16 @@ class Months:
             found = judged(self.spec, period, log, truth, self.history)
         else:
             found = measure(
-                self.spec, "r0001", BASELINE, predictions=log, events=truth, period=period, history=self.history,
-                as_of=self.spec.calendar.start(period),
-            )  # fmt: skip
+                self.spec,
+                "r0001",
+                BASELINE,
+                WindowInputs(
+                    predictions=log,
+                    events=truth,
+                    period=period,
+                    history=self.history,
+                    as_of=self.spec.calendar.start(period),
+                ),
+            )
         self.history += found
         return {figure.name: figure for figure in found if not figure.subject}

@@ -19,6 +19,7 @@ from include.operations import attribution, drift
 from include.operations.monitoring import measure
 from include.operations.scope import Scope
 from include.operations.window import Answering, Window
+from include.operations.window_inputs import WindowInputs
 from include.specification.usecase import UseCase
 from tests.unit.development.tasks import rows, task_spec
 from tests.unit.evaluation.evaluation_specs import small_spec
@@ -64,7 +65,7 @@ def drift_of(
     kept = of_test_set(scores) if described is None else described
     truth = pd.DataFrame({"flight_id": asked["flight_id"], "late": None})
     described = BASELINE | ({"attributions": kept} if kept else {})
-    figures = measure(SPEC, "r0001", described, predictions=asked, events=truth, period=JUNE, model=model)
+    figures = measure(SPEC, "r0001", described, WindowInputs(predictions=asked, events=truth, period=JUNE, model=model))
     return {f.subject: f for f in figures if f.name == attribution.NAME}
 
 
@@ -137,10 +138,11 @@ def test_classes_are_averaged_and_a_tensor_is_one_feature() -> None:
     kept = attribution.of_test_set(spec, entries, model, test.log)
     assert kept["columns"] == {"pixels": [0, 1, 2, 3], "x": [4]}
     described = test.baseline(accuracy=0.9) | {"attributions": kept}
-    measured = partial(measure, spec, "r0001", described, events=june.events, period=JUNE, model=model)
+    given = partial(WindowInputs, events=june.events, period=JUNE, model=model)
     still = june.log.assign(x=float(kept["reference"][4]))
     like, other = (
-        {f.subject: f for f in measured(predictions=log) if f.name == attribution.NAME} for log in (june.log, still)
+        {f.subject: f for f in measure(spec, "r0001", described, given(log)) if f.name == attribution.NAME}
+        for log in (june.log, still)
     )
     assert {*like} == {"pixels", "x", ""}
     assert like[""].is_noise

@@ -8,6 +8,7 @@ from include.contracts.period import Period
 from include.operations import column_faults, drift
 from include.operations.monitoring import measure
 from include.operations.release_history import History
+from include.operations.window_inputs import WindowInputs
 from tests.unit.evaluation.evaluation_specs import small_spec
 
 NUMBERS = [f"x{i:02d}" for i in range(20)]
@@ -40,7 +41,7 @@ BASELINE = drift.baseline(SPEC, month(1), np.linspace(0, 1, 3000), {})
 
 def faults(rows: pd.DataFrame, baseline: dict = BASELINE) -> tuple[list[str], list[str]]:
     events = rows[["flight_id"]].assign(late=True)
-    figures = measure(SPEC, "r0001", baseline, predictions=rows, events=events, period=JUNE)
+    figures = measure(SPEC, "r0001", baseline, WindowInputs(predictions=rows, events=events, period=JUNE))
     return column_faults.faults(History(figures, SPEC.name, "r0001", JUNE))
 
 

@@ -12,6 +12,7 @@ from include.operations import block_losses, causes, concept
 from include.operations.block_losses import BlockLosses
 from include.operations.monitoring import measure
 from include.operations.release_history import History
+from include.operations.window_inputs import WindowInputs
 from tests.unit.evaluation.evaluation_specs import small_spec
 from tests.unit.operations import monitored_world, task_worlds
 from tests.unit.operations.simulated_losses import OF_DAY, UNCHANGED, Days
@@ -48,7 +49,7 @@ def drift_of(figures: list[Figure]) -> dict[str, Figure]:
 def measured(described: dict[str, Any], change: str = "9999", **given: Any) -> list[Figure]:
     log, late = of_days(2, "2013-06-01", 30, change)
     events = pd.DataFrame({"flight_id": log["flight_id"], "late": late})
-    return measure(SPEC, "r0001", described, predictions=log, events=events, period=JUNE, **given)
+    return measure(SPEC, "r0001", described, WindowInputs(predictions=log, events=events, period=JUNE, **given))
 
 
 def test_a_planted_change_is_found_with_its_date_by_every_detector() -> None:
@@ -95,7 +96,7 @@ def test_windows_before_count_and_the_losses_of_this_one_are_kept() -> None:
     log, late = of_days(3, "2013-07-01", 31, "2013-07-05")
     events = pd.DataFrame({"flight_id": log["flight_id"], "late": late})
     given = {"predictions": log, "events": events, "period": Period("2013-07")}
-    figures = measure(SPEC, "r0001", monitored_world.baseline(), past=[*kept, *other], **given)
+    figures = measure(SPEC, "r0001", monitored_world.baseline(), WindowInputs(past=[*kept, *other], **given))
     assert drift_of(figures)["kswin"].n == 61 * 80, "of its own windows alone"
     assert drift_of(figures)["page_hinkley"].note.endswith("as of 2013-07-05")
 
@@ -104,7 +105,9 @@ def test_the_same_loss_on_all_days_is_constant() -> None:
     log, _ = of_days(2, "2013-06-01", 30)
     log = log.assign(probability=0.5)
     events = pd.DataFrame({"flight_id": log["flight_id"], "late": 1})
-    figures = measure(SPEC, "r0001", monitored_world.baseline(), predictions=log, events=events, period=JUNE)
+    figures = measure(
+        SPEC, "r0001", monitored_world.baseline(), WindowInputs(predictions=log, events=events, period=JUNE)
+    )
     assert drift_of(figures)["adwin"].state == "constant"
     assert drift_of(figures)["adwin"].note == "the loss is the same in all 30 days"
 
@@ -126,7 +129,7 @@ def test_a_clustering_has_no_figure() -> None:
     log = month.log.assign(**{month.spec.event.time: month.log["logged_at"]})
     described = month.baseline()
     assert block_losses.of_test_set(month.spec, log, month.scores) == []
-    figures = measure(month.spec, "r0001", described, predictions=log, events=month.events, period=JUNE)
+    figures = measure(month.spec, "r0001", described, WindowInputs(predictions=log, events=month.events, period=JUNE))
     assert drift_of(figures) == {}
 
 

@@ -19,6 +19,7 @@ from include.operations.monitoring import measure
 from include.operations.release_history import History
 from include.operations.scope import Scope
 from include.operations.window import Window
+from include.operations.window_inputs import WindowInputs
 from tests.unit.operations.monitored_world import SPEC, baseline, month
 
 LIMIT = SPEC.monitoring.drift_threshold
@@ -75,7 +76,10 @@ def test_bins_of_probabilities_follow_the_scale_of_the_model() -> None:
     found = {
         f.name: f
         for f in measure(
-            SPEC, "r0001", described, predictions=log.assign(probability=often), events=truth, period=Period("2013-06")
+            SPEC,
+            "r0001",
+            described,
+            WindowInputs(predictions=log.assign(probability=often), events=truth, period=Period("2013-06")),
         )
     }
     assert found["prediction_psi"].value > 1
@@ -148,7 +152,7 @@ def test_five_rows_of_the_same_distribution_are_not_judged() -> None:
     described = baseline()
     for seed in range(1, 20):
         log, truth = month(seed, n=5)
-        found = measure(SPEC, "r0001", described, predictions=log, events=truth, period=Period("2013-06"))
+        found = measure(SPEC, "r0001", described, WindowInputs(predictions=log, events=truth, period=Period("2013-06")))
         by_name = {f.name: f for f in found if not f.subject}
         assert by_name["drifted_features"].value == 0
         assert all(f.n == 5 and f.floor for f in found if f.name in ("psi", "js", "prediction_psi", "prediction_js"))

@@ -10,6 +10,7 @@ from include.contracts.period import Period
 from include.operations import drift
 from include.operations.monitoring import measure
 from include.operations.retraining import decide
+from include.operations.window_inputs import WindowInputs
 from tests.unit.operations.estimated_worlds import BASELINE, SPEC, SPREADS, Months, answered
 from tests.unit.operations.task_worlds import clustering, multiclass, regression
 
@@ -123,7 +124,7 @@ def decision(lived: Months, **changes: Any) -> Any:
 def measured(**changes: Any) -> dict[str, Figure]:
     log, truth = answered(1, PERIOD, 1.0, 1.0, 400)
     given: dict[str, Any] = {"predictions": log, "events": truth, "baseline": BASELINE, "spec": SPEC} | changes
-    found = measure(given.pop("spec"), "r0001", given.pop("baseline"), period=PERIOD, **given)
+    found = measure(given.pop("spec"), "r0001", given.pop("baseline"), WindowInputs(period=PERIOD, **given))
     return {f.name if not f.subject else f"{f.name}:{f.subject}": f for f in found}
 
 
@@ -160,17 +161,24 @@ def test_the_errors_of_numbers_are_estimated_and_clusters_have_no_estimate() -> 
     found = {
         f.name: f
         for f in measure(
-            test.spec, "r0001", test.baseline(mae=1.0), predictions=regression(2).log, events=regression(2).events,
-            period=PERIOD,
+            test.spec,
+            "r0001",
+            test.baseline(mae=1.0),
+            WindowInputs(predictions=regression(2).log, events=regression(2).events, period=PERIOD),
         )
-    }  # fmt: skip
+    }
     assert found["estimated_mae"].value == pytest.approx(1.0, abs=1e-4), "each answer is one too high or too low"
     assert found["estimated_loss"].value == pytest.approx(0.0, abs=1e-4)
     groups = clustering()
-    names = {f.name for f in measure(
-        groups.spec, "r0001", groups.baseline(silhouette=0.8), predictions=groups.log, events=groups.events,
-        period=PERIOD,
-    )}  # fmt: skip
+    names = {
+        f.name
+        for f in measure(
+            groups.spec,
+            "r0001",
+            groups.baseline(silhouette=0.8),
+            WindowInputs(predictions=groups.log, events=groups.events, period=PERIOD),
+        )
+    }
     assert not [name for name in names if "estimate" in name]
     assert groups.baseline()["estimator"] is None
 
@@ -180,7 +188,7 @@ def test_classes_are_estimated_by_the_answers_calibrated_on_the_test_set() -> No
     test, later = multiclass(seed=1, n=2000, skill=0.6), multiclass(seed=2, n=500, skill=0.6)
     labelled = test.log.assign(late=test.events["late"].astype(int))
     kept = drift.baseline(test.spec, labelled, test.scores, {})
-    found = measure(test.spec, "r0001", kept, predictions=later.log, events=later.events, period=PERIOD)
+    found = measure(test.spec, "r0001", kept, WindowInputs(predictions=later.log, events=later.events, period=PERIOD))
     estimate = next(f for f in found if f.name == "estimated_accuracy")
     assert estimate.value == pytest.approx(0.6, abs=0.04)
     assert np.isfinite([f.value for f in found]).all()

@@ -14,6 +14,7 @@ from include.operations import drift_figures
 from include.operations.losses import Confirmation
 from include.operations.monitoring import measure
 from include.operations.release_history import History
+from include.operations.window_inputs import WindowInputs
 from tests.unit.operations.monitored_world import SPEC, baseline, month
 from tests.unit.operations.simulated_drift import Unchanged
 from tests.unit.operations.task_worlds import clustering
@@ -23,7 +24,7 @@ LATER = datetime(2013, 9, 1, tzinfo=UTC)
 
 
 def figures(log: pd.DataFrame, truth: pd.DataFrame, as_of: datetime = LATER) -> dict[tuple[str, str], Figure]:
-    found = measure(SPEC, "r0001", baseline(), predictions=log, events=truth, period=PERIOD, as_of=as_of)
+    found = measure(SPEC, "r0001", baseline(), WindowInputs(predictions=log, events=truth, period=PERIOD, as_of=as_of))
     return {(f.name, f.subject): f for f in found}
 
 
@@ -152,7 +153,9 @@ def test_a_metric_without_a_value_is_not_left_out() -> None:
     world = clustering()
     collapsed = world.log.assign(scores=[[1.0, 0.0, 0.0]] * 300)
     described = clustering(seed=2).baseline(silhouette=0.85)
-    found = measure(world.spec, "r0001", described, predictions=collapsed, events=world.events, period=PERIOD)
+    found = measure(
+        world.spec, "r0001", described, WindowInputs(predictions=collapsed, events=world.events, period=PERIOD)
+    )
     none = next(f for f in found if f.name == "not_measured")
     assert (none.subject, none.value, none.note) == ("silhouette", 300, "rows are in one cluster")
 

@@ -12,6 +12,7 @@ from include.contracts.period import Period
 from include.errors import DataError
 from include.operations.large_windows import InFiles
 from include.operations.monitoring import measure
+from include.operations.window_inputs import WindowInputs
 from tests.unit.operations.monitored_world import SPEC, baseline, month
 
 JUNE = Period("2013-06")
@@ -59,7 +60,7 @@ def in_files(log: pd.DataFrame, sampled: np.ndarray) -> tuple[pd.DataFrame, InFi
 
 
 def figures(log: pd.DataFrame, events: pd.DataFrame, files: InFiles | None = None) -> list[Figure]:
-    return measure(SPEC, "r0001", baseline(), predictions=log, events=events, period=JUNE, files=files)
+    return measure(SPEC, "r0001", baseline(), WindowInputs(predictions=log, events=events, period=JUNE, files=files))
 
 
 def test_every_figure_is_that_of_the_rows_in_memory_where_all_are_in_the_sample() -> None:
@@ -93,4 +94,4 @@ def test_a_baseline_that_lacks_a_feature_is_of_another_release() -> None:
     narrow, files = in_files(log, np.ones(len(log), bool))
     other = baseline() | {"features": {}}
     with pytest.raises(DataError, match="it belongs to another release"):
-        measure(SPEC, "r0001", other, predictions=narrow, events=events, period=JUNE, files=files)
+        measure(SPEC, "r0001", other, WindowInputs(predictions=narrow, events=events, period=JUNE, files=files))

@@ -10,6 +10,7 @@ from include.contracts.period import Period
 from include.operations import maturity_curve
 from include.operations.monitoring import measure
 from include.operations.scope import Scope
+from include.operations.window_inputs import WindowInputs
 from tests.unit.operations.monitored_world import SPEC, baseline, month
 
 BEGIN = datetime(2013, 6, 1, tzinfo=UTC)
@@ -70,9 +71,11 @@ def test_a_provisional_figure_says_how_many_labels_were_usually_known() -> None:
     log[EVENT.time] = pd.date_range(BEGIN, periods=len(log), freq="6min")
     now = BEGIN + timedelta(hours=100)
     found = measure(
-        SPEC, "r0001", baseline(), predictions=log, events=truth, period=Period("2013-06"), as_of=now,
-        labelled=events(2000),
-    )  # fmt: skip
+        SPEC,
+        "r0001",
+        baseline(),
+        WindowInputs(predictions=log, events=truth, period=Period("2013-06"), as_of=now, labelled=events(2000)),
+    )
     [auc] = [figure for figure in found if figure.name == "roc_auc"]
     assert auc.state == "provisional"
     assert auc.note == "38 % of labels due, by now 43 % of such labels were usually known"

@@ -11,12 +11,14 @@ from include.errors import DataError
 from include.evaluation import histograms
 from include.operations.monitoring import measure
 from include.operations.retraining import decide
+from include.operations.window_inputs import WindowInputs
 from tests.unit.operations.monitored_world import SPEC, baseline, month
 
 
 def figures(log: pd.DataFrame, truth: pd.DataFrame, **changes: Any) -> dict[tuple[str, str, str], Figure]:
-    arguments: dict[str, Any] = {"period": Period("2013-06"), "release": "r0001", "baseline": baseline(), **changes}
-    found = measure(SPEC, predictions=log, events=truth, **arguments)
+    given: dict[str, Any] = {"period": Period("2013-06"), "release": "r0001", "baseline": baseline(), **changes}
+    release, described = given.pop("release"), given.pop("baseline")
+    found = measure(SPEC, release, described, WindowInputs(predictions=log, events=truth, **given))
     return {(f.release, f.name, f.subject): f for f in found}
 
 

@@ -13,6 +13,7 @@ from include.errors import DataError
 from include.evaluation import histograms
 from include.evaluation.divergence import divergence
 from include.operations.monitoring import measure
+from include.operations.window_inputs import WindowInputs
 from tests.unit.operations.task_worlds import CLASSES, PIXELS, Month, clustering, multiclass, regression
 
 Found = dict[tuple[str, str], Figure]
@@ -20,7 +21,7 @@ Found = dict[tuple[str, str], Figure]
 
 def figures(month: Month, baseline: dict[str, Any], release: str = "r0001", **more: Any) -> Found:
     given = {"predictions": month.log, "events": month.events, "period": Period("2013-06")} | more
-    found = measure(month.spec, "r0001", baseline, **given)
+    found = measure(month.spec, "r0001", baseline, WindowInputs(**given))
     return {(f.name, f.subject): f for f in found if f.release == release}
 
 

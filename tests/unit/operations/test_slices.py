@@ -11,6 +11,7 @@ from include.contracts.operations import Figure, SliceFigure
 from include.contracts.period import Period
 from include.operations import drift
 from include.operations.monitoring import measure
+from include.operations.window_inputs import WindowInputs
 from include.specification.usecase import UseCase
 from tests.unit.evaluation.evaluation_specs import small_spec
 from tests.unit.operations.monitored_world import month
@@ -39,9 +40,11 @@ def measured(
 ) -> Measured:
     by_slice = list[SliceFigure]()
     figures = measure(
-        spec, "r0001", baseline or BASELINE, predictions=log, events=truth, period=Period("2013-06"),
-        keep_slices=by_slice.extend, **how,
-    )  # fmt: skip
+        spec,
+        "r0001",
+        baseline or BASELINE,
+        WindowInputs(predictions=log, events=truth, period=Period("2013-06"), keep_slices=by_slice.extend, **how),
+    )
     return figures, {(f.slice_value, f.name, f.subject): f for f in by_slice}
 
 

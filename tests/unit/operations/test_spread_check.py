@@ -12,6 +12,7 @@ from include.contracts.operations import Figure
 from include.contracts.period import Period
 from include.operations.monitoring import measure
 from include.operations.spread_check import predicted
+from include.operations.window_inputs import WindowInputs
 from include.operations.windows import OF_LABELS
 from tests.unit.operations.monitored_world import SPEC, baseline, month
 
@@ -26,9 +27,18 @@ def checked(stated: list[PartGain] | None, rows: int = 2000, **changes: Any) -> 
     log["event_timestamp"] = pd.Timestamp("2013-06-01T16:00", tz="UTC") + pd.to_timedelta(day, unit="D")
     others = {"r0000": np.random.default_rng(0).random(rows)}
     found = measure(
-        SPEC, "r0001", baseline(), predictions=log, events=truth, period=Period("2013-06"), rescored=others,
-        stated=None if stated is None else {"r0000": stated}, **changes,
-    )  # fmt: skip
+        SPEC,
+        "r0001",
+        baseline(),
+        WindowInputs(
+            predictions=log,
+            events=truth,
+            period=Period("2013-06"),
+            rescored=others,
+            stated={} if stated is None else {"r0000": stated},
+            **changes,
+        ),
+    )
     return {f.name: f for f in found if f.release == "r0001"}
 
 
