@@ -28,7 +28,7 @@ from airflow.sdk.exceptions import AirflowSkipException
 from airflow.task.trigger_rule import TriggerRule
 
 from include.orchestration import assets
-from include.orchestration.approval_form import FIELDS, ApprovalForm
+from include.orchestration.approval_form import forms
 from include.orchestration.dags import (
     NO_RETRY,
     dag_family,
@@ -45,6 +45,7 @@ from include.orchestration.dags import (
 from include.orchestration.steps import Call, step
 from include.specification.usecase import UseCase
 
+ANY_FORM = TriggerRule.NONE_FAILED_MIN_ONE_SUCCESS
 ASKED = {"nobody": "keep_champion", "policy": "approve_by_policy", "person": "approve"}
 
 
@@ -64,7 +65,7 @@ def build(spec: UseCase) -> None:
     def route(call: Call) -> str:
         return ASKED[call(run_key())]
 
-    approve = ApprovalForm(task_id="approve", spec=spec, params=FIELDS)
+    asked = forms(spec)
 
     @task
     def approve_by_policy() -> str:
@@ -74,20 +75,19 @@ def build(spec: UseCase) -> None:
     def keep_champion(call: Call) -> str:
         return call(run_key())
 
-    @step(spec, "approval.outcome")
+    @step(spec, "approval.outcome", trigger_rule=ANY_FORM)
     def rejected(call: Call) -> str:
         return call(run_key(), "rejected")
 
-    @step(spec, "approval.outcome")
+    @step(spec, "approval.outcome", trigger_rule=ANY_FORM)
     def withdrawn(call: Call) -> str:
         return call(run_key(), "withdrawn")
 
-    @step(
-        spec,
-        "approval.record_approval",
-        outlets=[approved],
-        trigger_rule=TriggerRule.NONE_FAILED_MIN_ONE_SUCCESS,
-    )
+    @step(spec, "approval.outcome", trigger_rule=ANY_FORM)
+    def expired(call: Call) -> str:
+        return call(run_key(), "expired")
+
+    @step(spec, "approval.record_approval", outlets=[approved], trigger_rule=ANY_FORM)
     def hand_over(call: Call) -> None:
         if (handed_over := call(run_key())) is None:
             raise AirflowSkipException("a newer verdict came meanwhile, or another champion: nothing is handed over")
@@ -101,9 +101,12 @@ def build(spec: UseCase) -> None:
         start_run(f"{spec.name}.retrain_evaluation", overtaken["run_id"], {"version": overtaken["version"]})
 
     by_policy = approve_by_policy()
-    chain(compare(), explain(), route(), [approve, by_policy, keep_champion()])
-    chain([approve, by_policy], given := hand_over())
-    chain(approve, [given, rejected(), ended := withdrawn()])
+    chain(compare(), explain(), route(), [asked[0], by_policy, keep_champion()])
+    chain(*asked, given := hand_over())
+    chain(by_policy, given)
+    ends = [rejected(), ended := withdrawn(), expired()]
+    for form_of_answer in asked:
+        chain(form_of_answer, ends)
     chain([given, ended], evaluate_again())
 
 

@@ -157,6 +157,16 @@ class Settings(StateRoot, BaseSettings):
         SecretStr(""),
         description="Ed25519 private key (base64) that signs approvals; empty: the embedded key",
     )
+    notify_mail_connection: str = Field(
+        "smtp_default", pattern=r"^\w+$", description="Airflow connection of the mail server that notices are sent by"
+    )
+    notify_mail_from: str = Field("moebius@localhost", description="sender of notices by mail")
+    notify_addresses: dict[str, str] = Field(
+        {}, description="mail addresses of logins and groups that notices go to, as JSON: name to address"
+    )
+    notify_webhooks: dict[str, str] = Field(
+        {}, description="webhooks of Slack's form that notices go to, as JSON: channel to URL, or to ${VARIABLE}"
+    )
     parallelism: int = Field(4, ge=1, description="largest number of Airflow tasks at once")
     alert_poll_seconds: float = Field(2.0, gt=0, description="time between two polls of the alert watcher, s")
     scrape_seconds: int = Field(1, ge=1, description="Prometheus scrape and rule interval")

@@ -12,7 +12,7 @@ import httpx
 
 from include.errors import MoebiusError, ServiceError
 from include.formats import certificates
-from include.governance.approval import REASON
+from include.governance.answers import REASON
 from include.governance.rights import may
 from include.platform import airflow
 from include.platform.patience import Patience

@@ -1,30 +1,29 @@
 """Who must approve that a candidate replaces the champion, and what the record of approvals says about it."""
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, Literal
 
-from include.contracts.approval import UNNAMED, ApprovalEntry, ApprovalEvent
+from include.contracts.approval import UNNAMED, ApprovalEntry
 from include.contracts.deployment import ReleaseRef
 from include.contracts.evaluation import Verdict
 from include.errors import ApprovalError, NotFoundError
-from include.governance.answers import APPROVE, responder
 from include.specification.usecase import UseCase
 
 Approver = Literal["nobody", "policy", "person"]
 History = Sequence[ApprovalEntry]
 """The entries of a use case, oldest first."""
 REFUSED = ("keep_champion", "data_problem")
-ANSWERS = ("approved", "rejected", "withdrawn")
-REJECT = "Reject"
+ANSWERS = ("approved", "rejected", "withdrawn", "expired")
+"""What ends a question."""
 NEW_CHAMPION = "a new champion"
 """Who withdraws a verdict that compared a version with another champion than the one that serves now."""
 PROOF = "proof"
 """The fact of a refit's registration that says of which judged version and artifact it is the refit."""
 RECALIBRATED = "recalibrated"
 """The fact of a registration that says which version and artifact it is, with another calibrator."""
-REASON = "reason"
-LEAST_REASON = 3
+CHANGED_EVIDENCE = "changed evidence"
+"""Who withdraws a verdict whose evidence is another one than was judged."""
 
 
 def approver(spec: UseCase, verdict: Verdict) -> Approver:
@@ -40,9 +39,10 @@ def rule(spec: UseCase, verdict: Verdict) -> tuple[str, str]:
     return f"approval.{key}", getattr(spec.approval, key)
 
 
-def spec_hash(spec: UseCase) -> str:
-    """SHA-256 of the spec as it was read, for approvals that it gives."""
-    return hashlib.sha256(spec.model_dump_json().encode()).hexdigest()
+def spec_hash(spec: UseCase, without: Collection[str] = ()) -> str:
+    """SHA-256 of what the spec says, but for some of its keys; a default that is written out changes nothing."""
+    said = spec.model_dump_json(exclude=set(without), exclude_defaults=True)
+    return hashlib.sha256(said.encode()).hexdigest()
 
 
 # -- what the record says
@@ -84,14 +84,27 @@ def _rejected(history: History, verdict: ApprovalEntry) -> bool:
 
 
 def answer(history: History, verdict: ApprovalEntry) -> ApprovalEntry | None:
-    """The newest approval, rejection or withdrawal of a verdict; None while it is open."""
+    """What ended the question about a verdict last: an approval, a rejection, a withdrawal, its expiry; None while it
+    is open."""
     return _last(e for e in history if e.event in ANSWERS and e.about == verdict.sequence)
 
 
 def barred(history: History, verdict: ApprovalEntry) -> list[str]:
-    """Logins that started the training or the evaluation, and so do not approve it."""
-    registered = registration(history, verdict.version)
-    return sorted({*verdict.people, *(registered.people if registered else [])})
+    """Logins that started the training or an evaluation of what was judged, and so do not approve it.
+
+    Also of an earlier evaluation: one that a new champion overtook is repeated without a person. Of an average those
+    of its newest member count, too, which is what was trained.
+    """
+    trained_as = _newest_member(history, verdict.version)
+    verdicts = (e for e in history if e.event == "verdict" and _newest_member(history, e.version) == trained_as)
+    registered = (registration(history, version) for version in {verdict.version, trained_as})
+    return sorted({login for entry in (*verdicts, *registered) if entry for login in entry.people})
+
+
+def _newest_member(history: History, version: int) -> int:
+    registered = registration(history, version)
+    members = registered.facts["members"] if registered else []
+    return _newest_member(history, members[-1]) if members else version
 
 
 def open_questions(history: History) -> list[ApprovalEntry]:
@@ -113,9 +126,15 @@ def objection(history: History, version: int) -> str:
     if verdict.decision in REFUSED:
         return f"the verdict on it is {verdict.decision}"
     said = answer(history, verdict)
-    if said is None:
-        return "it has no approval of its verdict"
-    return "" if said.event == "approved" else f"it was {said.event} by {said.by} ({said.reason})"
+    return _objection_to_answer(verdict, said) if said else "it has no approval of its verdict"
+
+
+def _objection_to_answer(verdict: ApprovalEntry, said: ApprovalEntry) -> str:
+    if said.event != "approved":
+        return f"it was {said.event} by {said.by} ({said.reason})"
+    if said.evidence != verdict.evidence:
+        return f"it was approved on the evidence {said.evidence[:12]}, and {verdict.evidence[:12]} was judged"
+    return ""
 
 
 def _objection_to_proof(history: History, named: Mapping[str, Any]) -> str:
@@ -201,33 +220,6 @@ def require_named(people: Sequence[str], what: str) -> None:
             f"an asset event that was posted over REST started this {what}, and Airflow does not say who posted it: "
             "start it by its form, so that the record says who did"
         )
-
-
-# -- an answer of a person
-def require_answer(
-    history: History, verdict: ApprovalEntry, given: Mapping[str, Any]
-) -> tuple[ApprovalEvent, str, str]:
-    """(approved or rejected, login, reason) of an answer as Airflow recorded it.
-
-    ``given``: ``chosen_options``, ``params_input`` and ``responded_by_user``. Raises ApprovalError when it is no answer
-    of a person, has no reason, or is of somebody who started the training or the evaluation.
-    """
-    login, chosen, fields = responder(given), [*(given.get("chosen_options") or [])], given.get("params_input") or {}
-    reason = fields.get(REASON) or ""
-    if not login:
-        raise ApprovalError("no person answered: answer the required action `approve`")
-    if chosen not in ([APPROVE], [REJECT]):
-        raise ApprovalError(f"the answer {chosen} is neither {APPROVE} nor {REJECT}; choose one of them")
-    if unknown := sorted(set(fields) - {REASON}):
-        raise ApprovalError(f"the form has no fields {unknown}; it has {REASON!r}: answer again")
-    if not isinstance(reason, str) or len(reason.strip()) < LEAST_REASON:
-        raise ApprovalError(f"{login} gave no reason: answer again and write why, in {LEAST_REASON} letters or more")
-    if login in (starters := barred(history, verdict)):
-        raise ApprovalError(
-            f"{login} started the training or the evaluation of version {verdict.version}, and so cannot answer; "
-            f"somebody else than {', '.join(starters)} must"
-        )
-    return "approved" if chosen == [APPROVE] else "rejected", login, reason.strip()
 
 
 def _last(entries: Iterator[ApprovalEntry]) -> ApprovalEntry | None:

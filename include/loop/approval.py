@@ -4,14 +4,17 @@ Every function takes the ``run`` of the evaluation and finds its verdict in the 
 MLflow or of an asset event counts.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 from include.contracts.approval import ApprovalEntry
+from include.contracts.deployment import ReleaseRef
+from include.contracts.notices import Notice, NoticeKind
 from include.errors import ApprovalError, NotFoundError
 from include.evaluation.report import render
-from include.governance import answers, approval, rights
-from include.services import verdicts
+from include.governance import answers, approval, decisions, stages
+from include.services import evidence, notices, questions, verdicts
 from include.services.approvals import Ledger, verdict_of
 from include.services.composition import Services
 from include.specification.usecase import UseCase
@@ -28,31 +31,63 @@ def route(spec: UseCase, services: Services, run: str) -> approval.Approver:
 
 
 def question(spec: UseCase, services: Services, run: str) -> dict[str, Any]:
-    """What a person is asked: ``body`` (Markdown), and ``answering``, the logins of the settings that may answer."""
-    history = services.approvals.history(spec)
-    judged = _judged(spec, history, run)
-    starters = approval.barred(history, judged)
-    answering = rights.answering(services.settings.roles, "retrain_evaluation", starters)
-    return {"body": _body(judged, starters, answering), "answering": answering}
+    """What a person is asked: ``body`` (Markdown), and ``answering``, the logins of the settings that may answer.
 
-
-def _body(judged: ApprovalEntry, starters: Sequence[str], answering: Sequence[str]) -> str:
-    lines = [render(verdict_of(judged)), f"Verdict `{judged.verdict[:12]}` on version {judged.version}."]
-    if starters:
-        lines.append(f"Somebody else than **{', '.join(starters)}** must answer, who started it.")
-    if not answering:
-        lines.append("No other login is known here: add one to `MOEBIUS_AIRFLOW_USERS`.")
-    return "\n\n".join([*lines, "Your reason is recorded with your answer."])
-
-
-def is_withdrawn(spec: UseCase, services: Services, run: str) -> bool:
-    """Whether a newer verdict came before anybody answered, or another champion than the verdict's serves by now."""
+    ``settled``: what ended the question, when it has ended; ``agreed``: how many approvals count so far.
+    """
     history = services.approvals.history(spec)
     judged = _judged(spec, history, run)
     said = approval.answer(history, judged)
-    if said is not None:
-        return said.event == "withdrawn"
-    return bool(approval.staleness(history, judged, services.serving.champion(spec)))
+    answering = stages.answering(spec, services.settings.roles, history, judged)
+    return {
+        "body": questions.body(spec, history, judged, answering), "answering": answering,
+        "agreed": len(stages.agreed(history, judged)), "settled": said.event if said else None,
+    }  # fmt: skip
+
+
+def news(spec: UseCase, services: Services, run: str, since: datetime, now: datetime) -> str | None:
+    """What the waiting task has to do: ``settled`` or ``expired``, or to ``remind`` or ``escalate``; None: to wait on.
+
+    A question is settled, too, when a newer verdict came, or another champion than the verdict's serves by now.
+    """
+    history = services.approvals.history(spec)
+    judged = _judged(spec, history, run)
+    if approval.answer(history, judged) or approval.staleness(history, judged, services.serving.champion(spec)):
+        return "settled"
+    return stages.due(spec, judged, since, now)
+
+
+def settle(spec: UseCase, services: Services, run: str) -> ApprovalEntry:
+    """What ended a question without an answer, signed here where it was not: a withdrawal, or its expiry.
+
+    Raises ApprovalError when the question is open.
+    """
+    serving = services.serving.champion(spec)
+    with services.approvals.adding(spec) as ledger:
+        judged = _judged(spec, ledger.history, run)
+        said = _ended(spec, services, ledger, judged, serving)
+    if said is None:
+        raise ApprovalError(f"the question about version {judged.version} of {spec.name} is open: answer it")
+    verdicts.show_newest(spec, services, judged.version)
+    return said
+
+
+def _ended(
+    spec: UseCase, services: Services, ledger: Ledger, judged: ApprovalEntry, serving: ReleaseRef | None
+) -> ApprovalEntry | None:
+    """What has ended the question, or does so now: another champion, changed evidence, or its time."""
+    said = approval.answer(ledger.history, judged)
+    if said is not None and said.event != "approved":
+        return said
+    if (stale := ledger.withdraw_stale(judged, serving)) or said:
+        return stale or said
+    if what := evidence.changed(spec, services.adapters, ledger.history, judged):
+        why = f"since it was judged {what}: evaluate version {judged.version} again"
+        return ledger.conclude("withdrawn", judged, by=approval.CHANGED_EVIDENCE, reason=why)
+    if datetime.now(UTC) >= stages.expires_at(spec, judged):
+        why = stages.expiry(spec, ledger.history, judged)
+        return ledger.conclude("expired", judged, by=stages.NOBODY_ANSWERED, reason=why)
+    return None
 
 
 def overtaken(
@@ -78,42 +113,65 @@ def overtaken(
 
 
 def record_answer(spec: UseCase, services: Services, run: str, given: Mapping[str, Any]) -> ApprovalEntry:
-    """Sign what a person answered, as Airflow recorded it; a question that was withdrawn stays withdrawn.
+    """Sign what a person answered, as Airflow recorded it; a question that has ended stays as it ended.
 
-    A verdict that names another champion than the one that serves is withdrawn instead.
+    It ends here, too, when another champion serves than the verdict names, its evidence changed, or its time is over.
 
     Raises ApprovalError when the answer does not count; the record says that it was given.
     """
     serving = services.serving.champion(spec)
     with services.approvals.adding(spec) as ledger:
         judged = _judged(spec, ledger.history, run)
-        said = approval.answer(ledger.history, judged)
-        if said is None or said.event != "withdrawn":
-            said = ledger.withdraw_stale(judged, serving) or _answered(spec, ledger, judged, said, given)
+        said = _ended(spec, services, ledger, judged, serving) or _answered(spec, services, ledger, judged, given)
     verdicts.show_newest(spec, services, judged.version)
     return said
 
 
 def _answered(
-    spec: UseCase, ledger: Ledger, judged: ApprovalEntry, said: ApprovalEntry | None, given: Mapping[str, Any]
+    spec: UseCase, services: Services, ledger: Ledger, judged: ApprovalEntry, given: Mapping[str, Any]
 ) -> ApprovalEntry:
-    about = {"run": judged.run, "about": judged.sequence, "verdict": judged.verdict, "decision": judged.decision}
     try:
         if approval.approver(spec, verdict_of(judged)) == "nobody":
             raise ApprovalError(f"the verdict is {judged.decision}: there is nothing to approve")
-        event, login, reason = approval.require_answer(ledger.history, judged, given)
+        answer = stages.require_answer(spec, services.settings.roles, ledger.history, judged, given)
     except ApprovalError as refusal:
-        ledger.add("answer_refused", judged, by=answers.responder(given) or "nobody", reason=str(refusal), **about)
+        ledger.conclude("answer_refused", judged, by=answers.responder(given) or "nobody", reason=str(refusal))
         raise
-    if said and (said.event, said.by, said.reason) == (event, login, reason):
-        return said
-    return ledger.add(event, judged, by=login, reason=reason, **about)
+    return ledger.conclude(answer.event, judged, by=answer.login, reason=answer.reason, facts=answer.facts)
+
+
+def audit(spec: UseCase, services: Services, what: str, answer: Mapping[str, Any]) -> None:
+    """Tell the audit log who answered about something else than a release."""
+    services.adapters.audit.append([decisions.answered(spec.name, what, answer)])
+
+
+def notice(spec: UseCase, services: Services, run: str, kind: NoticeKind, link: str) -> Notice:
+    """What is told about the question of a run; names without an address are recorded as not reached."""
+    history = services.approvals.history(spec)
+    told = notices.notice(spec, services, history, _judged(spec, history, run), kind, link)
+    for name in told.unreachable:
+        print(f"{name} gets no notice: MOEBIUS_NOTIFY_ADDRESSES and MOEBIUS_NOTIFY_WEBHOOKS do not name it", flush=True)
+        record_notice(spec, services, run, kind, name, "none", "no setting has an address")
+    return told
+
+
+def record_notice(
+    spec: UseCase, services: Services, run: str, kind: NoticeKind, name: str, way: str, fault: str = ""
+) -> None:
+    """Record that a notice was sent or, with a fault, was not."""
+    notices.record(spec, services, [notices.recorded(run, kind, name, way, fault)])
+
+
+def post(spec: UseCase, services: Services, url: str, text: str) -> None:
+    """Send a message to a channel; raises ServiceError, and SettingsError when the URL names an unset variable."""
+    services.adapters.channels.post(services.adapters.resolve(url), text)
 
 
 def outcome(spec: UseCase, services: Services, run: str, event: str = "") -> str:
     """How an evaluation that leads to no deployment ended, in words.
 
-    Raises ApprovalError when the record has not the ``event`` (``rejected``, ``withdrawn``) that a task stands for.
+    Raises ApprovalError when the record has not the ``event`` that a task stands for: ``rejected``, ``withdrawn`` or
+    ``expired``.
     """
     history = services.approvals.history(spec)
     judged = _judged(spec, history, run)
@@ -142,9 +200,12 @@ def record_approval(spec: UseCase, services: Services, run: str) -> dict[str, An
             said = ledger.withdraw_stale(judged, serving) or said or _by_policy(spec, ledger, judged)
     if said.event == "withdrawn":
         return None
+    evidence.require_unchanged(spec, services.adapters, services.approvals.history(spec), judged.version)
     if why := approval.objection(services.approvals.history(spec), judged.version):
         raise ApprovalError(f"version {judged.version} of {spec.name} is not handed over: {why}")
-    tags = {"approved_verdict": judged.verdict, "approved_by": said.by, "decision": judged.decision}
+    people = [who["login"] for who in said.facts.get("approvers", [])] or [said.by]
+    tags = {"approved_verdict": judged.verdict, "approved_by": ", ".join(people), "decision": judged.decision}
+    tags |= {"approved_evidence": judged.evidence, "approved_at": said.at.isoformat(timespec="seconds")}
     verdicts.show_newest(spec, services, judged.version, tags=tags, alias="challenger")
     return {"version": judged.version, "verdict": judged.verdict}
 
@@ -159,11 +220,8 @@ def _by_policy(spec: UseCase, ledger: Ledger, judged: ApprovalEntry) -> Approval
             f"{needed}. A task that is marked as successful approves nothing"
         )
     key, value = approval.rule(spec, verdict)
-    return ledger.add(
-        "approved", judged, by=f"{key}: {value}", reason="the policy in usecase.yaml", run=judged.run,
-        about=judged.sequence, verdict=judged.verdict, decision=judged.decision,
-        facts={"policy": key, "spec": approval.spec_hash(spec)},
-    )  # fmt: skip
+    facts = {"policy": key, "spec": approval.spec_hash(spec)}
+    return ledger.conclude("approved", judged, by=f"{key}: {value}", reason="the policy in usecase.yaml", facts=facts)
 
 
 def _judged(spec: UseCase, history: approval.History, run: str) -> ApprovalEntry:

@@ -22,6 +22,7 @@ from include.development.refitting import record
 from include.development.trainers.trained_model import TrainedModel
 from include.errors import DeploymentError, NotFoundError
 from include.governance import approval
+from include.services import evidence
 from include.services.approvals import verdict_of
 from include.services.composition import Services
 from include.specification.usecase import UseCase
@@ -45,7 +46,7 @@ def package_release(spec: UseCase, services: Services, version: int | str | None
     NotFoundError
         no version was named and none is approved.
     ApprovalError
-        its newest verdict is not approved.
+        its newest verdict is not approved, or its evidence changed since.
     StaleVerdictError
         that verdict names another champion than the one that serves; it is withdrawn.
     DeploymentError
@@ -70,6 +71,7 @@ def _approved(spec: UseCase, services: Services, version: int | str | None) -> i
     """The version asked for, else the one that was approved last; errors as ``package_release`` about its verdict."""
     wanted = approval.to_deploy(services.approvals.history(spec), spec.name, version).version
     services.approvals.require_current(spec, wanted, services.serving.champion(spec))
+    evidence.require_unchanged(spec, services.adapters, services.approvals.history(spec), wanted)
     return wanted
 
 

@@ -7,6 +7,7 @@ from include.errors import NotFoundError
 from include.governance import approval
 from include.loop import training
 from include.loop.data_versions import refit_dataset
+from include.services import evidence
 from include.services.approvals import model_of
 from include.services.composition import Services
 from include.specification.usecase import UseCase
@@ -26,7 +27,7 @@ def refit(spec: UseCase, services: Services, version: int | str | None) -> int:
     NotFoundError
         no version was named and none is approved, or the proof has no record of its order and fit.
     ApprovalError
-        its newest verdict is not approved.
+        its newest verdict is not approved, or its evidence changed since.
     StaleVerdictError
         that verdict names another champion than the one that serves; it is withdrawn.
     DataError
@@ -43,6 +44,7 @@ def refit(spec: UseCase, services: Services, version: int | str | None) -> int:
         print(f"{spec.name}: version {proof.version} is released as it was judged, without a refit; {why}", flush=True)
         return proof.version
     services.approvals.require_current(spec, proof.version, services.serving.champion(spec))
+    evidence.require_unchanged(spec, services.adapters, history, proof.version)
     return _refit_of(spec, services, history, proof).version
 
 

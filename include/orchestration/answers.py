@@ -1,6 +1,7 @@
 """The required action that asks for an approval: who asked for something cannot approve it."""
 
 from collections.abc import Iterable
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.standard.operators.hitl import ApprovalOperator
@@ -9,9 +10,11 @@ from airflow.sdk.configuration import conf
 
 from include.errors import AccessError
 from include.governance import answers, rights
-from include.orchestration.dags import triggered_by
-from include.orchestration.steps import deliberate
+from include.orchestration.dags import run_key, triggered_by
+from include.orchestration.steps import bound, deliberate
 from include.settings import load_settings
+from include.specification.loader import load_usecase
+from include.specification.usecase import UseCase
 
 if TYPE_CHECKING:
     from airflow.sdk.execution_time.hitl import HITLUser
@@ -41,9 +44,10 @@ class Approval(ApprovalOperator):
 
     Airflow refuses every other answer at once (``assigned_users``), as long as our auth manager is in charge: others
     know logins by other names. The answer is checked again when it is taken: it comes from Airflow's record of the
-    required action then, not from an XCom. A rejection by who asked is refused likewise.
+    required action then, not from an XCom. A rejection by who asked is refused likewise. The question ends after
+    ``approval.expires`` of the spec.
 
-    Raises AirflowFailException when no login may answer, or one answered that may not.
+    Raises AirflowFailException when no login may answer, one answered that may not or not in the form, or nobody did.
     """
 
     def __init__(self, **options: Any) -> None:
@@ -53,7 +57,12 @@ class Approval(ApprovalOperator):
     def execute(self, context: Context) -> None:
         if knows_logins():
             self.assigned_users = respondents(self._may_answer())
+        self.response_timeout = timedelta(hours=self._spec.approval.expires.hours)
         super().execute(context)
+
+    @property
+    def _spec(self) -> UseCase:
+        return load_usecase(self.dag_id.partition(".")[0])
 
     def _may_answer(self) -> list[str]:
         family = rights.family_of(self.dag_id) or ""
@@ -68,6 +77,10 @@ class Approval(ApprovalOperator):
 
     @deliberate
     def execute_complete(self, context: Context, event: dict[str, Any]) -> Any:
+        if event.get("error_type") == "timeout":
+            raise AccessError(f"nobody answered within {self._spec.approval.expires}: nothing was done; start again")
         answers.require_other(self.subject, event, who_asked())
+        answers.choice(event)
+        bound(self._spec, "approval.audit")(f"{self.dag_id} {run_key()}", event)
         answer = super().execute_complete(context, event)
         return {**answer, "responded_at": answer["responded_at"].isoformat()}

@@ -5,6 +5,7 @@ from include.contracts.deployment import BatchPrediction, LoggedPrediction, Lost
 from include.contracts.evaluation import RecordedVerdict
 from include.contracts.governance import PrivacyChange, PrivacyFinding, RecordedExport
 from include.contracts.guard import PeriodProfile
+from include.contracts.notices import RecordedNotice
 from include.contracts.operations import BlockLoss, Figure, GivenLabel, RecordedDecision, SliceFigure
 from include.contracts.quality import CheckRecord, QuarantinedRow
 from include.contracts.scrub import Scrubbed
@@ -30,6 +31,7 @@ GIVEN_LABELS = RecordTable("given_labels", GivenLabel, order=("period",), is_ope
 DECISIONS = RecordTable("decisions", RecordedDecision, order=("decided_at",), rises=True)
 VERDICTS = RecordTable("verdicts", RecordedVerdict, order=("decided_at",), rises=True)
 APPROVALS = RecordTable("approvals", RecordedApproval, order=("sequence",), rewritten=False)
+NOTICES = RecordTable("notices", RecordedNotice, order=("at",), rises=True)
 SCRUBS = RecordTable("scrubs", Scrubbed, order=("at",), rises=True)
 PERIOD_PROFILES = RecordTable("period_profiles", PeriodProfile, order=("at",))
 EXPORTS = RecordTable("exports", RecordedExport, order=("created_at",), rises=True)

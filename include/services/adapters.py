@@ -15,6 +15,7 @@ from include.ports.exports import ExportStore
 from include.ports.features import FeatureStore
 from include.ports.lake import Lake
 from include.ports.metrics import MetricsServer
+from include.ports.notices import Channels
 from include.ports.online import OnlineKeys
 from include.ports.quality import Validator
 from include.ports.serving import InferenceProtocol, ModelServer, ReleaseStore
@@ -80,6 +81,12 @@ class Adapters:
             return (ring.noted(note) if note else ring).token(value)
         except ValueError:  # whoever uses the keys says what is wrong with them
             return value
+
+    @cached_property
+    def channels(self) -> Channels:
+        from include.adapters.webhook import Webhooks
+
+        return Webhooks()
 
     @cached_property
     def state(self) -> StateStore:

@@ -11,7 +11,7 @@ from include.contracts.development import ModelRef, Proof
 from include.contracts.evaluation import Verdict
 from include.deployment import release as releases
 from include.errors import ApprovalError, NotFoundError, StaleVerdictError
-from include.governance import approval, approval_record
+from include.governance import approval, approval_record, decisions
 from include.records.registry import APPROVALS
 from include.services.adapters import Adapters
 from include.specification.usecase import UseCase
@@ -29,21 +29,27 @@ class Ledger:
         about = {"usecase": self._spec.name, "environment": self._adapters.settings.environment, "event": event}
         of = {"version": model.version, "artifact_hash": model.artifact_hash}
         row = approval_record.following(self._rows, self._adapters.signatures, **about, **of, **fields)
+        self._adapters.audit.append(decisions.audited(ApprovalEntry.model_validate_json(row.content)))
         APPROVALS.append(self._spec.name, self._adapters.lake, [row])
         self._rows.append(row)
         entry = ApprovalEntry.model_validate_json(row.content)
         self.history.append(entry)
         return entry
 
+    def conclude(
+        self, event: ApprovalEvent, judged: ApprovalEntry, *, by: str, reason: str, **more: Any
+    ) -> ApprovalEntry:
+        """Add what became of a verdict: an answer, or what ended its question; it names verdict and evidence."""
+        about = {"run": judged.run, "about": judged.sequence, "verdict": judged.verdict}
+        about |= {"decision": judged.decision, "evidence": judged.evidence}
+        return self.add(event, judged, by=by, reason=reason, **about, **more)
+
     def withdraw_stale(self, judged: ApprovalEntry, serving: ReleaseRef | None) -> ApprovalEntry | None:
         """Withdraw a verdict that names another champion than ``serving``, whatever was answered; else None."""
         why = approval.staleness(self.history, judged, serving)
         if not why:
             return None
-        return self.add(
-            "withdrawn", judged, by=approval.NEW_CHAMPION, reason=why, run=judged.run, about=judged.sequence,
-            verdict=judged.verdict, decision=judged.decision,
-        )  # fmt: skip
+        return self.conclude("withdrawn", judged, by=approval.NEW_CHAMPION, reason=why)
 
 
 class Approvals:

@@ -12,6 +12,7 @@ from include.errors import NotFoundError, ServiceError
 from include.evaluation.report import render
 from include.governance import approval
 from include.records.registry import VERDICTS
+from include.services import evidence
 from include.services.approvals import verdict_of
 from include.services.composition import Services
 from include.specification.usecase import UseCase
@@ -34,18 +35,17 @@ def store(
 
     ``run`` is the evaluation, ``by`` what started it, ``people`` the logins that did.
     """
+    shown = evidence.collected(spec, services.adapters, model, verdict)
+    facts = {"verdict": verdict.json_dict(), "evidence": shown.json_dict(), "spec": approval.spec_hash(spec)}
     with services.approvals.adding(spec) as ledger:
         waiting = approval.open_questions(ledger.history)
         judged = ledger.add(
             "verdict", model, by=by, people=[*people], reason=verdict.reason, run=run, verdict=verdict.digest,
-            decision=verdict.decision, facts={"verdict": verdict.json_dict()},
+            decision=verdict.decision, evidence=shown.digest, facts=facts,
         )  # fmt: skip
         words = f"version {model.version} was judged since ({verdict.decision})"
         for question in waiting:
-            ledger.add(
-                "withdrawn", question, by="a newer verdict", reason=words, run=question.run, about=question.sequence,
-                verdict=question.verdict, decision=question.decision,
-            )  # fmt: skip
+            ledger.conclude("withdrawn", question, by="a newer verdict", reason=words)
     show(spec, services, model, verdict)
     for version in {question.version for question in waiting} - {model.version}:
         show_newest(spec, services, version)

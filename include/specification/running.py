@@ -1,4 +1,4 @@
-"""How a model is rolled out and watched: approval, rollout, monitoring, retraining."""
+"""How a model is rolled out and watched: rollout, monitoring, retraining."""
 
 import re
 from collections.abc import Iterator
@@ -15,11 +15,6 @@ COUNTER = re.compile(r"\b(\w+_total)\b\s*(?:\{[^}]*\})?\s*(\[)?")
 PLACEHOLDERS = ("usecase", "champion", "challenger", "window")
 MOST_SLICED = 10
 """Columns by which figures are sliced: each has up to 53 slices."""
-
-
-class Approval(Part):
-    first_release: Literal["policy", "human"]
-    retrain: Literal["policy", "human"]
 
 
 class AbortQuery(Part):

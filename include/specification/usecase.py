@@ -10,11 +10,12 @@ from pydantic import AfterValidator, Field, model_validator
 from include.contracts.calendar import Calendar, Span
 from include.contracts.period import Period
 from include.specification import data, learning
+from include.specification.approving import Approval
 from include.specification.compliance import Compliance
 from include.specification.names import name_faults
 from include.specification.packaging import AcceptanceTest, Packaging, Serving, unsendable
 from include.specification.part import Fault, Name, Part
-from include.specification.running import Approval, Monitoring, Retrain, Rollout
+from include.specification.running import Monitoring, Retrain, Rollout
 from include.specification.slicing import slice_columns, slice_faults
 from include.specification.streams import freshness_faults, private_columns, stream_faults
 from include.specification.task import TASKS, Task

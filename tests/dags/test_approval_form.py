@@ -16,11 +16,9 @@ from airflow.sdk.execution_time.context import set_current_context
 from airflow.triggers.base import TriggerEvent
 
 from include.formats.identity import in_paths
-from include.governance.answers import APPROVE
-from include.governance.approval import REJECT
+from include.governance.answers import APPROVE, REJECT
 from include.loop import rollout
-from include.orchestration import approval_form
-from include.orchestration.approval_form import FIELDS, ApprovalForm, QuestionTrigger
+from include.orchestration.approval_form import ApprovalForm, QuestionTrigger
 from include.orchestration.auth import OURS
 from include.orchestration.dags import STARTED_BY, starters
 from include.services import composition, verdicts
@@ -32,7 +30,9 @@ from tests.unit.loop.loop_worlds import register, verdict
 SPEC = load_usecase("flight_delay")
 RUN = SimpleNamespace(run_id="asset__1", triggering_user_name=None)
 RUN_KEY = in_paths(RUN.run_id)
-CONTEXT: Any = {"dag_run": RUN, "ti": SimpleNamespace(), "task_instance": SimpleNamespace(id=uuid4())}
+CONTEXT: Any = {"dag_run": RUN, "ti": SimpleNamespace(), "task_instance": SimpleNamespace(
+    id=uuid4(), dag_id=f"{SPEC.name}.retrain_evaluation", run_id=RUN.run_id, task_id="approve", map_index=-1
+)}  # fmt: skip
 
 
 @pytest.fixture
@@ -49,7 +49,7 @@ def services(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Servic
 @pytest.fixture
 def form(monkeypatch: pytest.MonkeyPatch) -> ApprovalForm:
     monkeypatch.setenv("AIRFLOW__CORE__AUTH_MANAGER", OURS)
-    return ApprovalForm(task_id="approve", spec=SPEC, params=FIELDS)
+    return ApprovalForm(spec=SPEC)
 
 
 @pytest.fixture
@@ -115,11 +115,11 @@ def test_a_newer_verdict_wakes_the_question_and_ends_it_as_withdrawn(
     nobody = SimpleNamespace(response_received=False, chosen_options=None)
     monkeypatch.setattr(hitl_triggers, "get_hitl_detail_content_detail", lambda ti_id: nobody)
     trigger = QuestionTrigger(
-        usecase=SPEC.name, run_key=RUN_KEY, ti_id=CONTEXT["task_instance"].id, options=[APPROVE, REJECT], params={},
-        timeout_datetime=None, poke_interval=0.01,
+        usecase=SPEC.name, run_key=RUN_KEY, since=datetime.now(UTC), ti_id=CONTEXT["task_instance"].id,
+        options=[APPROVE, REJECT], params={}, timeout_datetime=None, poke_interval=0.01,
     )  # fmt: skip
     event = asyncio.run(woken(trigger, services))
-    assert event.payload == approval_form.WITHDRAWN
+    assert event.payload == {"news": "settled"}
     assert form.execute_complete(CONTEXT, event.payload)["event"] == "withdrawn"
     assert followed == ["withdrawn"]
 

@@ -1,7 +1,7 @@
 """Small records for tests of the loop."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from include.contracts.development import DatasetRef, ModelRef, PartRef, Proof
@@ -9,6 +9,7 @@ from include.contracts.evaluation import Verdict
 from include.contracts.period import Period
 from include.contracts.tables import SnapshotRef, TableRef
 from include.data.manifests import Snapshots, Turn
+from include.loop import approval
 from include.services.composition import Services
 from include.specification.usecase import UseCase
 from tests.unit.evaluation.evaluation_specs import small_spec
@@ -57,3 +58,9 @@ def verdict(version: int = 1, reason: str = "better", decision: str = "promote",
         usecase=SPEC.name, decision=decision, rule="r", reason=reason, candidate=version, champion=champion,
         champion_release=None, cells=[], differences={}, gates=[], self_test="passed", decided_at=NOON,
     )  # fmt: skip
+
+
+def news(services: Services, run: str = "run-1", spec: UseCase = SPEC, after: timedelta = timedelta()) -> str | None:
+    """What a task that has waited so long for an answer has to do."""
+    since = datetime.now(UTC)
+    return approval.news(spec, services, run, since, since + after)

@@ -12,7 +12,7 @@ from include.loop import approval, deployment, retrain_evaluation, rollout, trai
 from include.services import verdicts
 from include.services.composition import Services
 from tests.unit.fakes.adapters import packaged, services_in
-from tests.unit.loop.loop_worlds import SPEC, register, verdict
+from tests.unit.loop.loop_worlds import SPEC, news, register, verdict
 
 RUN = "run-1"
 USERS = {"olga": "approver", "otto": "approver", "vera": "viewer", "tina": "engineer"}
@@ -172,10 +172,10 @@ def test_a_rejection_is_a_record_with_who_when_and_why_and_wipes_nothing(service
 
 def test_a_question_that_a_newer_verdict_replaced_is_withdrawn(services: Services) -> None:
     judge(services)
-    assert not approval.is_withdrawn(SPEC, services, RUN)
+    assert news(services) is None
     judge(services, version=2, run="run-2")
-    assert approval.is_withdrawn(SPEC, services, RUN)
-    assert not approval.is_withdrawn(SPEC, services, "run-2")
+    assert news(services) == "settled"
+    assert news(services, "run-2") is None
     assert approval.record_answer(SPEC, services, RUN, answered()).event == "withdrawn"
     assert approval.record_approval(SPEC, services, RUN) is None
     assert "version 1 was withdrawn by a newer verdict" in approval.outcome(SPEC, services, RUN, "withdrawn")
@@ -209,7 +209,7 @@ def test_an_approval_ends_with_a_new_verdict_on_the_same_version(services: Servi
 
 def test_a_run_that_judged_nothing_approves_nothing(services: Services) -> None:
     judge(services)
-    for step in (approval.record_approval, approval.route, approval.report, approval.outcome, approval.is_withdrawn):
+    for step in (approval.record_approval, approval.route, approval.report, approval.outcome, approval.settle):
         with pytest.raises(NotFoundError, match="the evaluation another has no verdict in the record"):
             step(SPEC, services, "another")
 

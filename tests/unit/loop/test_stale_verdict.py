@@ -10,7 +10,7 @@ from include.loop import approval, deployment, retrain_evaluation, rollback, rol
 from include.services import verdicts
 from include.services.composition import Services
 from tests.unit.fakes.adapters import packaged, services_in
-from tests.unit.loop.loop_worlds import SPEC, register, verdict
+from tests.unit.loop.loop_worlds import SPEC, news, register, verdict
 
 OLD = "r0001"
 
@@ -36,9 +36,7 @@ def judge(services: Services, version: int, **of: Any) -> None:
     made = verdict(version).model_copy(update=named | of)
     verdicts.store(SPEC, services, services.approvals.model(SPEC, version), made, run=f"run-{version}")
     with services.approvals.adding(SPEC) as ledger:
-        judged = ledger.history[-1]
-        about = {"about": judged.sequence, "verdict": judged.verdict, "decision": judged.decision, "run": judged.run}
-        ledger.add("approved", judged, by="olga", reason="it is better", **about)
+        ledger.conclude("approved", ledger.history[-1], by="olga", reason="it is better")
 
 
 def release(services: Services, version: int) -> str:
@@ -114,9 +112,9 @@ def test_a_question_that_waits_is_withdrawn_when_the_champion_changes(services: 
     named = {"champion": 1, "champion_release": OLD}
     made = verdict(4).model_copy(update=named)
     verdicts.store(SPEC, services, services.approvals.model(SPEC, 4), made, run="run-4")
-    assert not approval.is_withdrawn(SPEC, services, "run-4")
+    assert news(services, "run-4") is None
     promoted(services)
-    assert approval.is_withdrawn(SPEC, services, "run-4")
+    assert news(services, "run-4") == "settled"
     answer = {"chosen_options": ["Approve"], "params_input": {"reason": "it is better"}}
     said = approval.record_answer(SPEC, services, "run-4", answer | {"responded_by_user": {"id": "o", "name": "olga"}})
     assert (said.event, said.by) == ("withdrawn", "a new champion")
