@@ -10,7 +10,7 @@ from typing import Any, Literal, NamedTuple
 
 from include.contracts.audit import AuditKind
 from include.contracts.governance import Role
-from include.governance.approval import LEAST_REASON
+from include.governance.answers import LEAST_REASON
 from include.governance.rights import RIGHTS
 
 

@@ -37,6 +37,14 @@ def _facts_of(row: Row) -> Row:
     return dict(json.loads(row["facts"] or "{}"))
 
 
+def _decided(row: Row) -> Row:
+    """Of an entry of the record of approvals: on what it is, and by which stage, people or policy it was decided."""
+    entry = json.loads(row["content"])
+    about = {name: entry[name] for name in ("verdict", "evidence") if entry.get(name)}
+    facts = entry.get("facts", {})
+    return about | {name: facts[name] for name in ("stage", "approvers", "policy") if name in facts}
+
+
 MIRRORED: dict[str, Mirrored] = {
     registry.APPROVALS.name: Mirrored(
         "decision",
@@ -44,7 +52,11 @@ MIRRORED: dict[str, Mirrored] = {
         lambda row: row["by"],
         lambda row, rows: f"model version {row['version']}",
         lambda row: row["reason"],
-        lambda row: {"entry": row["sequence"], "entry_sha256": hashlib.sha256(row["content"].encode()).hexdigest()},
+        lambda row: {
+            "entry": row["sequence"],
+            "entry_sha256": hashlib.sha256(row["content"].encode()).hexdigest(),
+            **_decided(row),
+        },
     ),
     registry.DECISIONS.name: Mirrored(
         "decision",
@@ -110,6 +122,7 @@ NOT_MIRRORED: dict[str, str] = {
     "slice_figures": "measured",
     "block_losses": "measured",
     "verdicts": "each verdict is an entry of `approvals`",
+    "notices": "what was sent about a question, which is an entry of `approvals`",
     "scrubs": "measured",
     "period_profiles": "measured",
 }

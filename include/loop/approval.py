@@ -13,7 +13,7 @@ from include.contracts.deployment import ReleaseRef
 from include.contracts.notices import Notice, NoticeKind
 from include.errors import ApprovalError, NotFoundError
 from include.evaluation.report import render
-from include.governance import answers, approval, decisions, stages
+from include.governance import answers, approval, stages
 from include.services import evidence, notices, questions, verdicts
 from include.services.approvals import Ledger, verdict_of
 from include.services.composition import Services
@@ -138,11 +138,6 @@ def _answered(
         ledger.conclude("answer_refused", judged, by=answers.responder(given) or "nobody", reason=str(refusal))
         raise
     return ledger.conclude(answer.event, judged, by=answer.login, reason=answer.reason, facts=answer.facts)
-
-
-def audit(spec: UseCase, services: Services, what: str, answer: Mapping[str, Any]) -> None:
-    """Tell the audit log who answered about something else than a release."""
-    services.adapters.audit.append([decisions.answered(spec.name, what, answer)])
 
 
 def notice(spec: UseCase, services: Services, run: str, kind: NoticeKind, link: str) -> Notice:

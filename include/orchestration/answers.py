@@ -10,8 +10,8 @@ from airflow.sdk.configuration import conf
 
 from include.errors import AccessError
 from include.governance import answers, rights
-from include.orchestration.dags import run_key, triggered_by
-from include.orchestration.steps import bound, deliberate
+from include.orchestration.dags import triggered_by
+from include.orchestration.steps import deliberate
 from include.settings import load_settings
 from include.specification.loader import load_usecase
 from include.specification.usecase import UseCase
@@ -81,6 +81,5 @@ class Approval(ApprovalOperator):
             raise AccessError(f"nobody answered within {self._spec.approval.expires}: nothing was done; start again")
         answers.require_other(self.subject, event, who_asked())
         answers.choice(event)
-        bound(self._spec, "approval.audit")(f"{self.dag_id} {run_key()}", event)
         answer = super().execute_complete(context, event)
         return {**answer, "responded_at": answer["responded_at"].isoformat()}

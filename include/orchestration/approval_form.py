@@ -29,7 +29,7 @@ NEXT = {"approved": "hand_over", "rejected": "rejected", "withdrawn": "withdrawn
 ENDED = ("settled", "expired")
 WHY = f"Why you approve or reject, in {LEAST_REASON} letters or more; kept with your answer."
 FIELDS = {REASON: Param("", type="string", title="Reason", description=WHY)}
-"""``params`` of the form."""
+"""``params`` of the form; Airflow wants them where the task is made."""
 
 
 class QuestionTrigger(HITLTrigger):
@@ -86,9 +86,7 @@ class ApprovalForm(HITLBranchOperator):
     """
 
     def __init__(self, *, spec: UseCase, number: int = 1, **options: Any) -> None:
-        super().__init__(
-            task_id=form_id(number), subject=_subject(spec, number), options=[APPROVE, REJECT], params=FIELDS, **options
-        )
+        super().__init__(task_id=form_id(number), subject=_subject(spec, number), options=[APPROVE, REJECT], **options)
         self.spec, self.number = spec, number
 
     def execute(self, context: Context) -> Any:
@@ -175,7 +173,7 @@ def form_id(number: int) -> str:
 
 def forms(spec: UseCase) -> list[ApprovalForm]:
     """One for each answer that the spec wants, in their order."""
-    return [ApprovalForm(spec=spec, number=number) for number in range(1, spec.approval.answers + 1)]
+    return [ApprovalForm(spec=spec, number=number, params=FIELDS) for number in range(1, spec.approval.answers + 1)]
 
 
 def _subject(spec: UseCase, number: int) -> str:

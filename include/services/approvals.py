@@ -11,7 +11,7 @@ from include.contracts.development import ModelRef, Proof
 from include.contracts.evaluation import Verdict
 from include.deployment import release as releases
 from include.errors import ApprovalError, NotFoundError, StaleVerdictError
-from include.governance import approval, approval_record, decisions
+from include.governance import approval, approval_record
 from include.records.registry import APPROVALS
 from include.services.adapters import Adapters
 from include.specification.usecase import UseCase
@@ -29,7 +29,6 @@ class Ledger:
         about = {"usecase": self._spec.name, "environment": self._adapters.settings.environment, "event": event}
         of = {"version": model.version, "artifact_hash": model.artifact_hash}
         row = approval_record.following(self._rows, self._adapters.signatures, **about, **of, **fields)
-        self._adapters.audit.append(decisions.audited(ApprovalEntry.model_validate_json(row.content)))
         APPROVALS.append(self._spec.name, self._adapters.lake, [row])
         self._rows.append(row)
         entry = ApprovalEntry.model_validate_json(row.content)

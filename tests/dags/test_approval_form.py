@@ -18,7 +18,7 @@ from airflow.triggers.base import TriggerEvent
 from include.formats.identity import in_paths
 from include.governance.answers import APPROVE, REJECT
 from include.loop import rollout
-from include.orchestration.approval_form import ApprovalForm, QuestionTrigger
+from include.orchestration.approval_form import FIELDS, ApprovalForm, QuestionTrigger
 from include.orchestration.auth import OURS
 from include.orchestration.dags import STARTED_BY, starters
 from include.services import composition, verdicts
@@ -49,7 +49,7 @@ def services(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Servic
 @pytest.fixture
 def form(monkeypatch: pytest.MonkeyPatch) -> ApprovalForm:
     monkeypatch.setenv("AIRFLOW__CORE__AUTH_MANAGER", OURS)
-    return ApprovalForm(spec=SPEC)
+    return ApprovalForm(spec=SPEC, params=FIELDS)
 
 
 @pytest.fixture

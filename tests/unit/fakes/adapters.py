@@ -14,7 +14,6 @@ from include.services.composition import Services
 from include.settings import Settings
 from include.specification.usecase import UseCase
 from tests.unit.fakes.approvals import approve
-from tests.unit.fakes.audit import MemoryAudit
 from tests.unit.fakes.exports import MemoryExports
 from tests.unit.fakes.lake import MemoryLake
 from tests.unit.fakes.serving import FiringAlerts, FollowingServer, MemoryAudit, MemoryLog
@@ -31,7 +30,7 @@ class FakeAdapters:
         self.tracker, self.metrics_server, self.exports = MemoryTracker(), FiringAlerts(), MemoryExports()
         self.server = FollowingServer(self.state, usecase)
         self.replicas: list[FollowingServer] = []
-        self.log, self.audit = MemoryLog(), MemoryAudit()
+        self.log = MemoryLog()
         self.signatures = StateRootSignatures(settings.approval_key_text(), settings.approval_public_keys)
         self.audit_keys = SqliteSubjectKeys(settings.audit_subject_keys)
         self.releases = DirectoryReleases(settings.releases, self.locks, self.signatures)

@@ -1,16 +1,24 @@
 """What a person, a policy, a task that was marked by hand or MLflow say about a release, and what of it counts."""
 
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
-from include.contracts.approval import UNNAMED
+from include.contracts.approval import UNNAMED, Evidence
 from include.contracts.development import TrainingRequest
+from include.development.datasets.parts import MANIFEST
 from include.errors import ApprovalError, NotFoundError
+from include.formats import state_file
 from include.loop import approval, deployment, retrain_evaluation, rollout, training
-from include.services import verdicts
+from include.records.registry import NOTICES
+from include.services import evidence, notices, verdicts
 from include.services.composition import Services
+from include.specification.approving import Approval
+from tests.unit.evaluation.evaluation_specs import small_spec
 from tests.unit.fakes.adapters import packaged, services_in
 from tests.unit.loop.loop_worlds import SPEC, news, register, verdict
 
@@ -220,3 +228,159 @@ def test_a_start_that_nobody_is_named_for_is_refused(services: Services) -> None
     register(services)
     with pytest.raises(ApprovalError, match="posted over REST started this evaluation"):
         retrain_evaluation.evaluate(SPEC, services, "1", people=[UNNAMED])
+
+
+TWO_STAGES = small_spec(
+    approval={
+        "stages": [
+            {"name": "technical", "logins": ["tess"]},
+            {"name": "business", "roles": ["approver"], "quorum": 2},
+        ],
+        "remind": "1 day", "escalate": {"after": "3 days", "to": ["risk", "nowhere"]}, "notify": ["releases"],
+    }
+)  # fmt: skip
+
+
+@pytest.fixture
+def staged(tmp_path: Path) -> Services:
+    """A verdict that needs tess, then two approvers; some of them have an address."""
+    made = services_in(
+        tmp_path, airflow_users={**USERS, "tess": "approver", "anna": "approver"},
+        notify_addresses={"olga": "olga@example.com", "risk": "risk@example.com", "tina": "tina@example.com"},
+        notify_webhooks={"releases": "https://chat.example.com/hook"},
+    )  # fmt: skip
+    judge(made)
+    return made
+
+
+def test_a_quorum_is_of_different_people_one_stage_after_another(staged: Services) -> None:
+    assert approval.question(TWO_STAGES, staged, RUN)["answering"] == ["tess"]
+    with pytest.raises(ApprovalError, match="olga, whose role is approver, is not of the stage technical"):
+        approval.record_answer(TWO_STAGES, staged, RUN, answered("olga"))
+    said = [approval.record_answer(TWO_STAGES, staged, RUN, answered(login)).event for login in ("tess", "olga")]
+    assert said == ["agreed", "agreed"]
+    asked = approval.question(TWO_STAGES, staged, RUN)
+    assert (asked["agreed"], asked["settled"], asked["answering"]) == (2, None, ["anna", "otto"])
+    assert "**olga** agreed" in asked["body"]
+    for login in ("olga", "tess"):
+        with pytest.raises(ApprovalError, match=f"{login} has answered already, and a person counts once"):
+            approval.record_answer(TWO_STAGES, staged, RUN, answered(login))
+    with pytest.raises(ApprovalError, match="nobody approved it"):
+        approval.record_approval(TWO_STAGES, staged, RUN)
+    done = approval.record_answer(TWO_STAGES, staged, RUN, answered("otto"))
+    assert (done.event, done.facts["approvers"]) == (
+        "approved",
+        [
+            {"login": "tess", "stage": "technical"},
+            {"login": "olga", "stage": "business"},
+            {"login": "otto", "stage": "business"},
+        ],
+    )
+    assert approval.record_approval(TWO_STAGES, staged, RUN) is not None
+    tags = staged.adapters.tracker.tags(SPEC.name, 1)
+    assert (tags["approved_by"], tags["approved_evidence"]) == ("tess, olga, otto", done.evidence)
+
+
+def test_one_rejection_is_final_whatever_is_answered_later(staged: Services) -> None:
+    approval.record_answer(TWO_STAGES, staged, RUN, answered("tess"))
+    approval.record_answer(TWO_STAGES, staged, RUN, answered("olga", "Reject", reason="fails on JFK"))
+    assert news(staged, spec=TWO_STAGES) == "settled"
+    later = approval.record_answer(TWO_STAGES, staged, RUN, answered("otto"))
+    assert (later.event, later.by) == ("rejected", "olga")
+    with pytest.raises(ApprovalError, match="rejected by olga"):
+        approval.record_approval(TWO_STAGES, staged, RUN)
+
+
+def test_a_stage_may_want_more_than_one_rejection(staged: Services) -> None:
+    two = small_spec(approval={"stages": [{"name": "release", "rejections": 2}]})
+    first = approval.record_answer(two, staged, RUN, answered("olga", "Reject"))
+    assert (first.event, news(staged, spec=two)) == ("disagreed", None)
+    assert approval.record_answer(two, staged, RUN, answered("otto", "Reject")).event == "rejected"
+
+
+def test_who_evaluated_the_version_before_stays_barred(services: Services) -> None:
+    """An evaluation that is repeated without a person asks for the same thing."""
+    judge(services, people=("otto",))
+    judge(services, run="run-2")
+    with pytest.raises(ApprovalError, match="otto started the training or the evaluation"):
+        approval.record_answer(SPEC, services, "run-2", answered("otto"))
+
+
+def test_a_question_that_nobody_answers_reminds_escalates_and_expires(
+    staged: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    due = [news(staged, spec=TWO_STAGES, after=timedelta(days=days)) for days in (0.5, 1.1, 3.1, 14.1)]
+    assert due == [None, "remind", "escalate", "expired"]
+    told = approval.notice(TWO_STAGES, staged, RUN, "remind", "http://airflow/required_actions")
+    assert [(one.name, one.way) for one in told.receivers] == [("releases", "webhook")]
+    approval.record_answer(TWO_STAGES, staged, RUN, answered("tess"))
+    later = datetime.now(UTC) + timedelta(days=15)
+    for module in (notices, approval):
+        monkeypatch.setattr(module, "datetime", SimpleNamespace(now=lambda zone: later))
+    told = approval.notice(TWO_STAGES, staged, RUN, "escalate", "http://airflow/required_actions")
+    assert [one.name for one in told.receivers] == ["olga", "releases", "risk"]
+    assert "stage business, approval 1 of 2" in told.text
+    kept = NOTICES.read(SPEC.name, staged.adapters.lake)
+    assert [(row.receiver, row.way, row.outcome) for row in kept] == [("nowhere", "none", "failed")]
+    ended = approval.record_answer(TWO_STAGES, staged, RUN, answered("olga"))
+    assert (ended.event, ended.by) == ("expired", "approval.expires")
+    assert ended.reason == "1 of 3 people approved within 14 days; the champion stays"
+    assert approval.settle(TWO_STAGES, staged, RUN) == ended
+    assert "was expired" in approval.outcome(TWO_STAGES, staged, RUN, "expired")
+    with pytest.raises(ApprovalError, match=r"expired by approval\.expires"):
+        deployment.package_release(TWO_STAGES, staged, "1")
+
+
+@pytest.mark.parametrize("what", ["the model card", "the spec", "the dataset"])
+def test_an_approval_is_on_the_evidence_that_was_judged(tmp_path: Path, what: str) -> None:
+    services = services_in(tmp_path / "state", airflow_users=USERS)
+    register(services, people=["tina"])
+    model = services.approvals.model(SPEC, 1)
+    manifest = Path(model.dataset.path).parent / model.dataset.name / MANIFEST
+    manifest.parent.mkdir(parents=True)
+    state_file.write(manifest, model.dataset.model_dump_json())
+    services.adapters.tracker.add_document(model, "model_card.md", "# A card\n\nIts limits.\n")
+    judge(services)
+    said = approval.record_answer(SPEC, services, RUN, answered())
+    shown = services.approvals.history(SPEC)[-2].facts["evidence"]
+    assert said.evidence == Evidence.model_validate(shown).digest
+    assert all(shown.values())
+    assert approval.record_approval(SPEC, services, RUN) is not None
+    operated = small_spec(rollout={"strategy": "canary", "steps": [0.2]}, monitoring={"drift_threshold": 0.5})
+    evidence.require_unchanged(operated, services.adapters, services.approvals.history(SPEC), 1)
+    spec = SPEC
+    if what == "the model card":
+        services.adapters.tracker.add_document(model, "model_card.md", "# A card\n\nNo limits.\n")
+    elif what == "the dataset":
+        state_file.write(manifest, model.dataset.model_copy(update={"label": "other"}).model_dump_json())
+    else:
+        spec = small_spec(comparison={"min_gain": 0.5}, rollout={"strategy": "canary", "steps": [0.1]})
+    with pytest.raises(ApprovalError, match=f"version 1 of flight_delay is not deployed: since it was judged {what}"):
+        deployment.package_release(spec, services, "1")
+    judge(services, run="run-2", reason="judged on what it is now")
+    with pytest.raises(ApprovalError, match="it has no approval of its verdict"):
+        deployment.package_release(SPEC, services, "1")
+
+
+def test_evidence_that_changes_while_a_question_waits_withdraws_it(services: Services) -> None:
+    judge(services)
+    services.adapters.tracker.add_document(services.approvals.model(SPEC, 1), "model_card.md", "# Another card\n")
+    said = approval.record_answer(SPEC, services, RUN, answered())
+    assert (said.event, said.by) == ("withdrawn", "changed evidence")
+    assert "the model card changed (none → " in said.reason
+
+
+@pytest.mark.parametrize(
+    ("part", "words"),
+    [
+        ({"stages": []}, "at least 1 item"),
+        ({"stages": [{"name": "a", "quorum": 2, "logins": ["x"]}]}, "2 people must approve, and logins names 1"),
+        ({"stages": [{"name": "a"}, {"name": "a"}]}, "two have the name 'a'"),
+        ({"stages": [{"name": "a", "roles": ["operator"]}]}, "'approver' or 'admin'"),
+        ({"stages": [{"name": "a", "quorum": 6}, {"name": "b", "quorum": 5}]}, "11 people must approve in all"),
+        ({"expires": "2 days", "escalate": {"after": "2 days", "to": ["risk"]}}, "is not before expires = 2 days"),
+    ],
+)
+def test_rules_that_can_never_be_met_are_refused_with_the_spec(part: dict[str, Any], words: str) -> None:
+    with pytest.raises(ValidationError, match=words):
+        Approval.model_validate({"first_release": "policy", "retrain": "human", **part})
