@@ -10,7 +10,7 @@ from include.specification.usecase import UseCase
 
 OPERATED = (
     "title", "description", "owner", "approval", "rollout", "monitoring", "retrain", "retention", "hand_over",
-    "labelling",
+    "labelling", "compliance", "retirement",
 )  # fmt: skip
 """Keys of the spec that say how a release is run, not how it was made and judged: they may change after an approval."""
 FIGURES = ("cells", "differences", "gates", "samples", "net_value", "gain_by_part")
