@@ -15,7 +15,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from include.contracts.deployment import RolloutEvent, RolloutState
-from include.contracts.operations import DamagedState, LatePeriods, OpenQuestion, WindowFigures
+from include.contracts.operations import DamagedState, FailedNotices, LatePeriods, OpenQuestion, WindowFigures
 from include.contracts.platform import ProcessFigures
 from include.contracts.quality import CheckOutcome, GateResult, StandingWarning
 from include.contracts.scrub import Scrubbed
@@ -207,6 +207,20 @@ class QuestionCollector(Polled[OpenQuestion]):
         for question in questions:
             gauge.add_metric([question.usecase, question.question], question.since.timestamp())
         yield gauge
+
+
+class NoticeCollector(Polled[FailedNotices]):
+    """``moebius_notices_failed_total{usecase}``: notices about questions that could not be sent."""
+
+    what, up = "notices", "moebius_notices_up"
+
+    def collect(self) -> Iterator[Metric]:
+        up, counts = self.readable()
+        yield up
+        family = CounterMetricFamily("moebius_notices_failed", "Notices that could not be sent", labels=["usecase"])
+        for counted in counts:
+            family.add_metric([counted.usecase], counted.count)
+        yield family
 
 
 class UnreadableCollector(Polled[UnreadableCount]):

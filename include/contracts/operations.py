@@ -99,6 +99,13 @@ class OpenQuestion(Record):
     since: Moment
 
 
+class FailedNotices(Record):
+    """How many notices about questions of a use case could not be sent."""
+
+    usecase: str
+    count: int
+
+
 class RetrainPlan(Record):
     """What to change in the next training, and why.
 

@@ -20,6 +20,7 @@ READ = (
     "drills",
     "periods",
     "questions",
+    "notices",
     "scrubs",
     "unreadable",
     "disks",

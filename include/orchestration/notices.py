@@ -1,6 +1,6 @@
 """Airflow's notifiers for a question that waits: mail by the SMTP provider, and chat channels with a webhook.
 
-A notice that cannot be sent stops nothing: Airflow logs it, and the lake table ``notices`` counts it.
+A notice that cannot be sent stops nothing: it is logged, and the lake table ``notices`` counts it.
 """
 
 import html
@@ -12,6 +12,7 @@ from airflow.sdk import Context
 from airflow.sdk.bases.notifier import BaseNotifier
 
 from include.contracts.notices import Notice, NoticeKind, Receiver
+from include.errors import MoebiusError
 from include.orchestration.dags import run_key
 from include.orchestration.steps import bound
 from include.settings import load_settings
@@ -28,22 +29,25 @@ class _Recorded(BaseNotifier):
         self.spec, self.notice, self.receiver = spec, notice, receiver
 
     def notify(self, context: Context) -> None:
+        """Send, log and record; whatever fails ends here, because Airflow would end the task that asks."""
+        fault = ""
         try:
             self.send(context)
         except Exception as error:
-            self._record(f"{type(error).__name__}: {error}")
-            raise
-        self._record("")
+            fault = f"{type(error).__name__}: {error}".replace(self.receiver.address, "…")[:300]
+            self.log.error("no notice to %s by %s: %s", self.receiver.name, self.receiver.way, fault)
+        try:
+            self._record(fault)
+        except MoebiusError as error:
+            self.log.error("the notice to %s is not recorded: %s", self.receiver.name, error)
 
     def send(self, context: Context) -> None:
         """Send the notice, or raise."""
         raise NotImplementedError
 
     def _record(self, fault: str) -> None:
-        shown = fault.replace(self.receiver.address, "…")[:300]
-        bound(self.spec, "approval.record_notice")(
-            run_key(), self.notice.kind, self.receiver.name, self.receiver.way, shown
-        )
+        receiver, kind = self.receiver, self.notice.kind
+        bound(self.spec, "approval.record_notice")(run_key(), kind, receiver.name, receiver.way, fault)
 
 
 class MailNotifier(_Recorded, SmtpNotifier):

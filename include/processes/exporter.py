@@ -13,6 +13,7 @@ from include.adapters.metrics_exporter import (
     FigureCollector,
     GateCollector,
     HostCollector,
+    NoticeCollector,
     PeriodCollector,
     ProcessCollector,
     QuestionCollector,
@@ -23,14 +24,14 @@ from include.adapters.metrics_exporter import (
     start,
 )
 from include.contracts.deployment import RolloutState
-from include.contracts.operations import LatePeriods, OpenQuestion
+from include.contracts.operations import FailedNotices, LatePeriods, OpenQuestion
 from include.contracts.streaming import UnreadableCount
 from include.governance.approval import open_questions
 from include.operations import lateness
 from include.platform.state_watch import StateWatch
 from include.platform.topology import keeper_file
 from include.platform.vitals import vitals
-from include.records.registry import FIGURES
+from include.records.registry import FIGURES, NOTICES
 from include.services.adapters import PREDICTION_LOG
 from include.services.composition import Services
 from include.services.disks import disks
@@ -86,6 +87,12 @@ def questions(services: Services, spec: UseCase) -> list[OpenQuestion]:
     ]
 
 
+def failed_notices(services: Services, spec: UseCase) -> list[FailedNotices]:
+    """What was not sent; 0 is told too, so that Prometheus sees the first one as growth."""
+    failed = NOTICES.read(spec.name, services.adapters.lake, outcome="failed")
+    return [FailedNotices(usecase=spec.name, count=len(failed))]
+
+
 def unreadable(services: Services, spec: UseCase) -> list[UnreadableCount]:
     """What the prediction log's reader skipped; 0 is told too, so that Prometheus sees the first one as growth."""
     count = services.adapters.unreadable_records(spec.name, PREDICTION_LOG).count()
@@ -102,6 +109,7 @@ def collectors(settings: Settings) -> list[Collector]:
         DrillCollector(every(settings, recorded(Records.last_drill)), SELDOM_SECONDS),
         PeriodCollector(every(settings, late), SELDOM_SECONDS),
         QuestionCollector(every(settings, questions), SELDOM_SECONDS),
+        NoticeCollector(every(settings, failed_notices), SELDOM_SECONDS),
         ScrubCollector(every(settings, recorded(Records.last_scrub)), SELDOM_SECONDS),
         UnreadableCollector(every(settings, unreadable), SELDOM_SECONDS),
         DiskCollector(lambda: disks(settings)),

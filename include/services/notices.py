@@ -1,6 +1,6 @@
 """Who is told of a question that waits for a person, in which words; and the record of what was sent."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 
 from include.contracts.approval import ApprovalEntry
@@ -66,8 +66,3 @@ def recorded(run: str, kind: NoticeKind, name: str, way: str, fault: str = "") -
     """One notice, sent or, with a fault, not."""
     about = {"run": run, "kind": kind, "receiver": name, "way": way, "fault": fault}
     return RecordedNotice.model_validate({**about, "at": datetime.now(UTC), "outcome": "failed" if fault else "sent"})
-
-
-def faults(rows: Iterable[RecordedNotice]) -> int:
-    """How many notices were not sent."""
-    return sum(row.outcome == "failed" for row in rows)
