@@ -34,10 +34,12 @@ def row_bytes(rows: pa.Table, kinds: Mapping[str, str]) -> list[bytes]:
             lengths = pc.binary_length(column) if kind == "text" else pc.list_value_length(column)
             fixed[:, at] = pc.fill_null(lengths, -1).to_numpy(zero_copy_only=False)
             rest.append(_content(column, kind))
-    words = pa.py_buffer(fixed.tobytes())
-    begins = pa.FixedSizeBinaryArray.from_buffers(pa.binary(8 * len(kinds)), rows.num_rows, [None, words])
-    parts = [begins.cast(pa.large_binary()), *rest]
-    return pc.binary_join_element_wise(*parts, pa.scalar(b"", pa.large_binary())).to_pylist()
+    words, width = fixed.tobytes(), 8 * len(kinds)
+    begins = range(0, len(words), width)
+    if not rest:
+        return [words[at : at + width] for at in begins]
+    ends = pc.binary_join_element_wise(*rest, pa.scalar(b"", pa.large_binary())).to_numpy(zero_copy_only=False).tolist()
+    return [words[at : at + width] + end for at, end in zip(begins, ends, strict=True)]
 
 
 def readable(row: Mapping[str, object], kinds: Mapping[str, str]) -> dict[str, object]:

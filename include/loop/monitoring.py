@@ -52,11 +52,10 @@ def ship_predictions(spec: UseCase, services: Services, *periods: Period) -> int
         every = PREDICTIONS.stored(pa.Table.from_pandas(rows, preserve_index=False)) if len(rows) else None
         if batch.again:  # committed, but killed before it was acknowledged
             rows = _not_in_lake(spec, services, rows)
-        if len(rows):
-            table = pa.Table.from_pandas(rows, preserve_index=False)
-            PREDICTIONS.append(spec.name, services.adapters.lake, table)
         if every is not None:
-            services.audit.log_predictions(spec, PREDICTIONS.name, every, again=batch.again)
+            with services.audit.logging(spec, PREDICTIONS.name, every, again=batch.again):
+                new = PREDICTIONS.stored(pa.Table.from_pandas(rows, preserve_index=False)) if batch.again else every
+                PREDICTIONS.append(spec.name, services.adapters.lake, new)
         _keep_lost(spec, services, batch.lost)
         log.acknowledge(batch)
         for record in batch.unreadable:

@@ -5,6 +5,8 @@ import secrets
 import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -46,18 +48,26 @@ class Audit:
     def __init__(self, adapters: Adapters, answers: Answers) -> None:
         self._adapters, self._answers = adapters, answers
 
-    def log_predictions(self, spec: UseCase, table: str, rows: pa.Table, *, again: bool = False) -> None:
-        """Append a batch of predictions; ``again``: those of them that the log does not have yet."""
-        if again:
-            rows = self._unlogged(spec, table, rows)
-        self._leaves(spec).log(self._adapters.audit, table, rows)
+    @contextmanager
+    def logging(self, spec: UseCase, table: str, rows: pa.Table, *, again: bool = False) -> Iterator[None]:
+        """Append a batch of predictions once the block has written them; their leaves are made meanwhile.
+
+        ``again``: a killed process may have logged some of them, which are left out.
+        """
+        leaves = self._leaves(spec)
+        with ThreadPoolExecutor(1, "leaves") as beside:
+            made = beside.submit(lambda: leaves.batches(table, self._unlogged(spec, table, rows) if again else rows))
+            yield
+        for batch in made.result():
+            self._adapters.audit.append_batch(*batch)
 
     def log_scored(self, spec: UseCase, table: str, file: Path, of: str) -> None:
         """Append the answers of a Parquet file, which replace those that were computed of the same before."""
         leaves, run = self._leaves(spec), f"{of}/{secrets.token_hex(4)}"
         with pq.ParquetFile(file) as answers:
-            for batch in answers.iter_batches(1 << 16):
-                leaves.log(self._adapters.audit, table, pa.Table.from_batches([batch]), run)
+            for rows in answers.iter_batches(1 << 16):
+                for batch in leaves.batches(table, pa.Table.from_batches([rows]), run):
+                    self._adapters.audit.append_batch(*batch)
 
     def checkpoint(self) -> SignedCheckpoint | None:
         """Sign what there is, with the newest approvals and the manifests of releases; errors as the port says."""

@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from hashlib import sha256
-from hmac import digest
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -12,13 +11,14 @@ from include.contracts.audit import PredictionBatch
 from include.formats import merkle
 from include.formats.row_bytes import kinds, row_bytes
 from include.governance import privacy
-from include.ports.audit import AuditLog, SubjectKeys
+from include.ports.audit import SubjectKeys
 from include.specification.usecase import UseCase
 
 AT_ONCE = 1 << 16
 """Predictions of one batch at most: a proof hashes all of its batch."""
 
 
+INNER, OUTER = (bytes(byte ^ pad for byte in range(256)) for pad in (0x36, 0x5C))
 Known = Mapping[str, Sequence[tuple[str, bytes]]]
 """Value → ids and keys, oldest first."""
 
@@ -32,11 +32,9 @@ class PredictionLeaves:
         self._tokens = [n for n, rule in spec.privacy.columns.items() if rule.treatment == "pseudonymise"]
         self._personal = bool(self._subject or privacy.personal_columns(spec))
 
-    def log(self, log: AuditLog, table: str, rows: pa.Table, run: str = "") -> None:
-        """Append the rows to the log, some batches where there are many."""
-        for begin in range(0, rows.num_rows, AT_ONCE):
-            part = rows.slice(begin, AT_ONCE)
-            log.append_batch(*self.batch(table, part, run))
+    def batches(self, table: str, rows: pa.Table, run: str = "") -> list[tuple[PredictionBatch, bytes]]:
+        """What the log keeps of the rows, in some batches where there are many, with their leaf hashes."""
+        return [self.batch(table, rows.slice(at, AT_ONCE), run) for at in range(0, rows.num_rows, AT_ONCE)]
 
     def batch(self, table: str, rows: pa.Table, run: str = "") -> tuple[PredictionBatch, bytes]:
         """What the log keeps of these rows, and their leaf hashes."""
@@ -59,8 +57,9 @@ class PredictionLeaves:
         ``give``: a person without a key gets one; else there is no leaf (b"").
         """
         people = _texts(rows, form.subject) if form.subject else None
-        keys = {name: self._of(_texts(rows, name), give) for name in form.tokens if name in rows.column_names}
         secrets = self._of(people, give) if people is not None else {}
+        there = [name for name in form.tokens if name in rows.column_names]
+        keys = {name: secrets if name == form.subject else self._of(_texts(rows, name), give) for name in there}
         rounds = max((len(found) for known in (secrets, *keys.values()) for found in known.values()), default=1)
         return [self._round(rows, form, people, secrets, keys, at) for at in range(max(rounds, 1))]
 
@@ -75,7 +74,7 @@ class PredictionLeaves:
             return None
         value = str(row.get(form.subject) or "")
         found = self._keys.having(self._spec.name, [value]).get(value, [])
-        return digest(found[0][1], b"leaf", "sha256") if found else None
+        return leaf_key(found[0][1]) if found else None
 
     def _of(self, values: pa.Array, give: bool) -> Known:
         distinct = pc.unique(values).to_pylist()
@@ -91,14 +90,25 @@ class PredictionLeaves:
         contents = row_bytes(_treated(rows, keys, at), form.columns)
         if people is None:
             return [sha256(b"\0" + content).digest() for content in contents]
-        own = {value: digest(found[min(at, len(found) - 1)][1], b"leaf", "sha256") for value, found in secrets.items()}
+        own = {value: _pads(found[min(at, len(found) - 1)][1]) for value, found in secrets.items()}
         coded = people.dictionary_encode()
         of_code = [own.get(value) for value in coded.dictionary.to_pylist()]
-        codes = coded.indices.to_pylist()
+        pads = map(of_code.__getitem__, coded.indices.to_numpy().tolist())
         return [
-            sha256(b"\0" + digest(key, content, "sha256")).digest() if (key := of_code[code]) else b""
-            for content, code in zip(contents, codes, strict=True)
+            sha256(b"\0" + sha256(key[1] + sha256(key[0] + content).digest()).digest()).digest() if key else b""
+            for content, key in zip(contents, pads, strict=True)
         ]
+
+
+def leaf_key(key: bytes) -> bytes:
+    """The half of a person's key that leaves are HMACs under; the other half seals values."""
+    return key[len(key) // 2 :]
+
+
+def _pads(key: bytes) -> tuple[bytes, bytes]:
+    """What HMAC-SHA256 (RFC 2104) puts before the content, and before its hash: a third faster than the library's."""
+    block = leaf_key(key).ljust(64, b"\0")
+    return block.translate(INNER), block.translate(OUTER)
 
 
 def _treated(rows: pa.Table, keys: Mapping[str, Known], at: int) -> pa.Table:

@@ -1,6 +1,5 @@
 """Values of people in an event, sealed under their keys (AES-256-GCM)."""
 
-import hmac
 import os
 from base64 import b64decode, b64encode
 
@@ -26,4 +25,4 @@ def unseal(key: bytes, sealed: str, about: bytes) -> str | None:
 
 
 def _cipher(key: bytes) -> AESGCM:
-    return AESGCM(hmac.digest(key, b"seal", "sha256"))
+    return AESGCM(key[: len(key) // 2])

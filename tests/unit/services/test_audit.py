@@ -83,9 +83,11 @@ def test_what_was_killed_before_it_was_logged_is_logged_once(services: Services)
     rows = services.adapters.lake.read(SPEC.name, "predictions")
     for file in services.settings.audit.iterdir():
         file.unlink()
-    services.audit.log_predictions(SPEC, "predictions", rows.slice(0, 2))
+    with services.audit.logging(SPEC, "predictions", rows.slice(0, 2)):
+        pass
     for _ in range(2):
-        services.audit.log_predictions(SPEC, "predictions", rows, again=True)
+        with services.audit.logging(SPEC, "predictions", rows, again=True):
+            pass
     assert [e.batch.size for e in services.audit.batches(SPEC, "predictions") if e.batch] == [2, 1]
     assert faults(services) == []
 
