@@ -6,7 +6,12 @@ from typing import Annotated
 
 import typer
 
+from include.commands import audit_search
+
 app = typer.Typer(help="The audit log: sign it, verify it, prove what is in it.", no_args_is_help=True)
+
+app.command()(audit_search.search)
+app.command()(audit_search.show)
 
 
 @app.command()

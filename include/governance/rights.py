@@ -15,6 +15,8 @@ OPERATORS: frozenset[Role] = frozenset({"operator", "admin"})
 APPROVERS: frozenset[Role] = frozenset({"approver", "admin"})
 ADMINS: frozenset[Role] = frozenset({"admin"})
 REPORTERS: frozenset[Role] = frozenset({"auditor", "operator", "admin"})
+AUDITORS: frozenset[Role] = frozenset({"auditor", "admin"})
+"""Who reads the whole audit log."""
 NOBODY: frozenset[Role] = frozenset()
 
 

@@ -39,7 +39,7 @@ def rights(settings: Settings) -> dict[str, dict[str, Any]]:
     described = clients.load(settings.gateway_clients, usecase_names())
     return {
         "logins": dict(settings.roles),
-        "access": {role: level for role, level in settings.access.items()},
+        "access": dict(settings.access.items()),
         "table_access": settings.table_access,
         "recipients": {name: one.model_dump(mode="json") for name, one in settings.recipients.items()},
         "gateway_clients": {name: _client(one.model_dump(mode="json")) for name, one in described.items()},

@@ -1,5 +1,6 @@
 """What enters the audit log of commands, records and rights; without the log nothing of it happens."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -116,3 +117,27 @@ def break_log_of_rights(services: Services, settings: Settings) -> None:
     (settings.home / "away").rename(settings.audit)
     assert recorded_rights.record(settings) == ["set_gateway_clients"]
     assert key not in events(services)[-1].model_dump_json()
+
+
+def test_the_log_is_searched_shown_and_written_to_a_file_and_the_search_is_in_it(
+    services: Services, tmp_path: Path
+) -> None:
+    VERSION_OPERATIONS.append(SPEC.name, services.adapters.lake, [PIN])
+    place = f"{next(services.adapters.audit.entries()).day}/0"
+    code, shown = run("audit", "search", "auditor's", "--by", "olga", "--since", "1d", "--format", "json")
+    assert (code, '"version_pin"' in shown, place in shown) == (0, True, True)
+    assert "0 events" in run("audit", "search", "--as", "engineer", "--by", "olga", "--format", "json")[1]
+    assert json.loads(run("audit", "show", place)[1])["event"]["reason"] == "the auditor's"
+    assert run("audit", "show", place, "--as", "engineer")[0] == 1
+    assert run("audit", "search", "--kind", "gossip")[0] == 2
+    file = tmp_path / "found.jsonl"
+    assert run("audit", "search", "--kind", "change", "--to", str(file))[0] == 0
+    assert [json.loads(line)["event"]["action"] for line in file.read_text().splitlines()] == ["version_pin"]
+    seen = [(event.action, event.outcome) for event in events(services)[1:]]
+    assert seen == [
+        ("search_audit_log", "done"),
+        ("search_audit_log", "done"),
+        ("show_audit_event", "done"),
+        ("show_audit_event", "failed"),
+        ("search_audit_log", "done"),
+    ]
