@@ -11,11 +11,12 @@ import time
 from collections.abc import Collection, Mapping
 from functools import lru_cache
 from pathlib import Path
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from include.contracts.audit import AuditKind
 from include.contracts.governance import Level, Role
 from include.errors import SettingsError
 from include.formats import state_file
@@ -141,6 +142,9 @@ class Settings(StateRoot, BaseSettings):
     recipients: dict[str, Recipient] = Field(
         {}, description="recipients of exports, as JSON: name to {role, key}; no key: <exchange>/recipients"
     )
+    audit_days: dict[AuditKind, Annotated[int, Field(ge=1)]] = Field(
+        {}, description="days that an event of the audit log is kept, as JSON by kind; see retention_days for defaults"
+    )
     private_key: SecretStr = Field(
         SecretStr(""), description="private key that opens exports to this environment; empty: the embedded key"
     )
@@ -240,6 +244,11 @@ class Settings(StateRoot, BaseSettings):
                 f"the login {user!r} has no role; known logins are {known}: add it to MOEBIUS_AIRFLOW_USERS"
             )
         return self.roles[user]
+
+    @property
+    def retention_days(self) -> dict[AuditKind, int]:
+        """Days that an event of the audit log is kept: ten years for decisions and changes, three for the rest."""
+        return {"decision": 3653, "change": 3653, "access": 1096, "use": 1096, **self.audit_days}
 
     @property
     def roles(self) -> dict[str, Role]:

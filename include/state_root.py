@@ -44,6 +44,8 @@ class StateRoot:
     triton_repository = Below("triton")
     gateway = Below("gateway")
     """Clients, certificate and generated configuration of the gateway."""
+    gateway_log = Below("platform", "log", "gateway.log")
+    """The gateway's access log, one JSON object a line."""
     gateway_clients = Below("gateway", "clients.yaml")
     """Who may ask through the gateway; hashes of keys only."""
     prediction_spool = Below("spool")

@@ -14,6 +14,7 @@ from prometheus_client import CollectorRegistry, start_http_server
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from include.contracts.audit_check import AuditCheck
 from include.contracts.deployment import RolloutEvent, RolloutState
 from include.contracts.operations import DamagedState, FailedNotices, LatePeriods, OpenQuestion, WindowFigures
 from include.contracts.platform import ProcessFigures
@@ -280,6 +281,23 @@ class ScrubCollector(Polled[Scrubbed]):
             when.add_metric([scrub.usecase, scrub.kind], scrub.at.timestamp())
         yield proved
         yield damaged
+        yield when
+
+
+class AuditCollector(Polled[AuditCheck]):
+    """The newest verification of the audit log: what it found altered, and when it was made."""
+
+    what, up = "verification of the audit log", "moebius_audit_up"
+
+    def collect(self) -> Iterator[Metric]:
+        up, checks = self.readable()
+        yield up
+        faults = GaugeMetricFamily("moebius_audit_faults", "What the newest verification found altered")
+        when = GaugeMetricFamily("moebius_audit_time_seconds", "When the newest verification ended")
+        for check in checks:
+            faults.add_metric([], len(check.faults))
+            when.add_metric([], check.at.timestamp())
+        yield faults
         yield when
 
 

@@ -32,7 +32,7 @@ def search(
     login: Login = None,
     rows: Annotated[int, typer.Option(min=1, help="the newest so many")] = NEWEST,
     form: Annotated[Form, typer.Option("--format", help="as of `moebius read`")] = "auto",
-    to: Annotated[Path | None, typer.Option(help="write every event found, as JSON lines, into this new file")] = None,
+    to: Annotated[Path | None, typer.Option(help="write all, with their proofs, into this new directory")] = None,
 ) -> None:
     """Search the audit log: who did what, when, to what. The search is an event of the log itself."""
     from include.services.composition import services
@@ -41,7 +41,7 @@ def search(
     given |= {"usecase": usecase, "what": what, "outcome": outcome, "text": " ".join(words or [])}
     found = _found(services(), given, login, None if to else rows)
     if to is not None:
-        _write(to, found)
+        _write(services(), to, found)
     else:
         _show(found, form)
 
@@ -118,15 +118,22 @@ def _show(found: Any, form: Form) -> None:
     rows_shown.show(table, form, f"audit log: {found.total} events{more}")
 
 
-def _write(file: Path, found: Any) -> None:
-    """The events with their places, oldest first; the file must be new."""
+def _write(services: "Services", directory: Path, found: Any) -> None:
+    """``events.jsonl``, oldest first, and beside it a proof of each event that a checkpoint has signed."""
     from include.errors import SettingsError
 
-    if file.exists():
-        raise SettingsError(f"{file} exists already; name a new file")
+    if directory.exists():
+        raise SettingsError(f"{directory} exists already; name a new directory")
+    directory.mkdir(parents=True)
     lines = [json.dumps(entry.json_dict(), sort_keys=True, ensure_ascii=False) for entry in reversed(found.entries)]
-    file.write_text("".join(f"{line}\n" for line in lines))
-    print(f"{found.total} events are in {file}")
+    (directory / "events.jsonl").write_text("".join(f"{line}\n" for line in lines))
+    proofs = {f"{e.day}-{e.number}.proof.json": services.audit.proof_of(e) for e in found.entries}
+    signed = {name: proof for name, proof in proofs.items() if proof}
+    for name, proof in signed.items():
+        (directory / name).write_text(json.dumps(proof, indent=1, ensure_ascii=False))
+    print(f"{found.total} events are in {directory}, {len(signed)} with a proof")
+    if len(signed) < len(proofs):
+        print("the others are newer than the last checkpoint: `moebius audit checkpoint`, then search again")
 
 
 def _moment(text: str | None) -> datetime | None:

@@ -44,6 +44,7 @@ REPORT = Rights(REPORTERS)
 DESTRUCTION = Rights(ADMINS, clear=ADMINS, pause=ADMINS)
 
 RIGHTS: dict[str, Rights] = {
+    "audit": REPORT,
     "batch_inference": WORK,
     "catalog": WORK,
     "compliance": REPORT,

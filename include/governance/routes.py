@@ -8,7 +8,7 @@ from typing import Literal
 
 from include.contracts.gateway import Route as GatewayRoute
 from include.contracts.governance import Role
-from include.governance.rights import ADMINS, EVERYBODY, NOBODY, OPERATORS, Action, anywhere
+from include.governance.rights import ADMINS, AUDITORS, EVERYBODY, NOBODY, OPERATORS, Action, anywhere
 
 Open = Literal["open", "task"]
 """``open``: answers without a login, with nothing of ours; ``task``: Airflow asks for the token of a task."""
@@ -42,6 +42,8 @@ PAGES = _declared(
     "GET /moebius/models/{usecase}/{version}",
     "GET /moebius/rollouts/{usecase}",
 )
+
+OF_AUDITORS = _declared(AUDITORS, "GET /moebius/audit/")
 
 LOGIN = {
     **_declared(
@@ -155,7 +157,7 @@ EDGE: dict[str, GatewayRoute | Literal["ready", "inside"]] = {
 """Routes of the gateway and of the facade behind it, by the right that a client needs; ``ready`` is for every client,
 ``inside`` for the gateway itself. Whoever is no client gets 401, and what is not here 404."""
 
-ROUTES: dict[str, Rule] = {**PAGES, **LOGIN, **ADMINISTRATION, **DAGS}
+ROUTES: dict[str, Rule] = {**PAGES, **OF_AUDITORS, **LOGIN, **ADMINISTRATION, **DAGS}
 """Every route of the API server, which also serves the pages."""
 
 

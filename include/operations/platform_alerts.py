@@ -22,6 +22,7 @@ READ = (
     "questions",
     "notices",
     "scrubs",
+    "audit",
     "unreadable",
     "disks",
     "state",
@@ -35,6 +36,8 @@ MANY_DEATHS = 2.5
 GATEWAY_SHARE = 0.01
 KEEPER_SECONDS = 60
 FREE_SHARE = 0.05
+UNVERIFIED_HOURS = 50
+"""Two daily runs of the DAG `audit`, and some patience."""
 FILLING_SHARE, FILLING_HOURS = 0.3, 4
 """Of a disk with less free space is said when it will be full, if that is within so many hours."""
 
@@ -47,6 +50,7 @@ def of_platform() -> list[Rule]:
         *_host(),
         *_disks(),
         _state(),
+        *_audit(),
         *_processes(),
         _gateway(),
     ]
@@ -133,6 +137,27 @@ def _state() -> Rule:
         "`moebius doctor` names them, `moebius doctor --repair` puts good copies back; then look after the disk",
         "10s",
     )
+
+
+def _audit() -> list[Rule]:
+    return [
+        Rule(
+            "MoebiusAuditLogAltered",
+            "moebius_audit_faults > 0",
+            "repair",
+            "{{ $value }} things in the audit log, or in what it binds, were altered",
+            "Change nothing; read the newest run of a DAG `audit`, which names each, and follow its runbook",
+            "10s",
+        ),
+        Rule(
+            "MoebiusAuditLogUnverified",
+            f"time() - moebius_audit_time_seconds > {UNVERIFIED_HOURS * 3600}",
+            "repair",
+            "The audit log was not verified and signed for {{ $value | humanizeDuration }}",
+            "See the runs of the DAGs `audit`: they run every day at 5:00 UTC",
+            "10s",
+        ),
+    ]
 
 
 def _processes() -> list[Rule]:

@@ -43,6 +43,7 @@ def rights(settings: Settings) -> dict[str, dict[str, Any]]:
         "table_access": settings.table_access,
         "recipients": {name: one.model_dump(mode="json") for name, one in settings.recipients.items()},
         "gateway_clients": {name: _client(one.model_dump(mode="json")) for name, one in described.items()},
+        "audit_days": dict(settings.retention_days.items()),
         "keys": identity.read(settings).keys,
     }
 

@@ -2,10 +2,12 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 from typing import TypeVar
 
 from include.adapters.metrics_exporter import (
     SELDOM_SECONDS,
+    AuditCollector,
     ChampionCollector,
     Collector,
     DiskCollector,
@@ -23,6 +25,7 @@ from include.adapters.metrics_exporter import (
     UnreadableCollector,
     start,
 )
+from include.contracts.audit_check import AuditCheck
 from include.contracts.deployment import RolloutState
 from include.contracts.operations import FailedNotices, LatePeriods, OpenQuestion
 from include.contracts.streaming import UnreadableCount
@@ -32,6 +35,7 @@ from include.platform.state_watch import StateWatch
 from include.platform.topology import keeper_file
 from include.platform.vitals import vitals
 from include.records.registry import FIGURES, NOTICES
+from include.services import audit_checks
 from include.services.adapters import PREDICTION_LOG
 from include.services.composition import Services
 from include.services.disks import disks
@@ -99,6 +103,12 @@ def unreadable(services: Services, spec: UseCase) -> list[UnreadableCount]:
     return [UnreadableCount(usecase=spec.name, reader=PREDICTION_LOG, count=count)]
 
 
+def audit_checked(settings: Settings) -> list[AuditCheck]:
+    """The newest verification of the audit log; none before the first."""
+    check = audit_checks.last(Services(settings).adapters.state)
+    return [check] if check else []
+
+
 def collectors(settings: Settings) -> list[Collector]:
     """Everything that this process exposes."""
     return [
@@ -110,6 +120,7 @@ def collectors(settings: Settings) -> list[Collector]:
         PeriodCollector(every(settings, late), SELDOM_SECONDS),
         QuestionCollector(every(settings, questions), SELDOM_SECONDS),
         NoticeCollector(every(settings, failed_notices), SELDOM_SECONDS),
+        AuditCollector(partial(audit_checked, settings), SELDOM_SECONDS),
         ScrubCollector(every(settings, recorded(Records.last_scrub)), SELDOM_SECONDS),
         UnreadableCollector(every(settings, unreadable), SELDOM_SECONDS),
         DiskCollector(lambda: disks(settings)),

@@ -184,9 +184,15 @@ class Audit:
     def prove_entry(self, day: str, number: int) -> dict[str, Any]:
         """The same for an event of the log."""
         for entry in self._adapters.audit.entries():
-            if (entry.day, entry.number) == (day, number) and (signed := self._signed(entry)):
-                return {"place": {"day": day, "entry": number}, **self._day_proof(entry, signed)}
+            if (entry.day, entry.number) == (day, number) and (proof := self.proof_of(entry)):
+                return proof
         raise NotFoundError(f"the audit log has no signed entry {number} of {day}: see `moebius audit checkpoint`")
+
+    def proof_of(self, entry: AuditEntry) -> dict[str, Any] | None:
+        """The same for an entry at hand; None while nobody has signed it."""
+        if (signed := self._signed(entry)) is None:
+            return None
+        return {"place": {"day": entry.day, "entry": entry.number}, **self._day_proof(entry, signed)}
 
     def _day_proof(self, entry: AuditEntry, signed: SignedCheckpoint) -> dict[str, Any]:
         tree = self._adapters.audit.tree(entry.day)[: signed.checkpoint.size * merkle.SIZE]

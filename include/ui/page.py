@@ -17,7 +17,7 @@ from include.services import checking
 from include.services.records import LOOKED_BACK
 from include.specification.loader import load_usecase, specifications
 from include.specification.usecase import UseCase
-from include.ui import catalog_pages, model_pages, rollout_pages
+from include.ui import audit_pages, catalog_pages, model_pages, rollout_pages
 from include.ui.access import SIGNED_IN, Reader, ReaderDep, absent, http_errors
 from include.ui.links import Links
 
@@ -56,6 +56,7 @@ def create_app() -> FastAPI:
         return FileResponse(FRAME, media_type="text/javascript")
 
     app.include_router(catalog_pages.router(TEMPLATES))
+    app.include_router(audit_pages.router(TEMPLATES))
     app.include_router(model_pages.router())
     app.include_router(rollout_pages.router(TEMPLATES))
     return app

@@ -15,6 +15,7 @@ import pytest
 from include.adapters import metrics_exporter
 from include.adapters.metrics_exporter import DiskCollector, HostCollector, Polled
 from include.contracts.approval import ApprovalEntry, RecordedApproval
+from include.contracts.audit_check import AuditCheck
 from include.contracts.operations import Figure
 from include.contracts.period import Period
 from include.contracts.quality import CheckRecord
@@ -30,6 +31,7 @@ from include.platform.state import make_keys
 from include.platform.topology import keeper_file
 from include.processes import exporter
 from include.records.registry import APPROVALS, FIGURES, GATE_RESULTS
+from include.services import audit_checks
 from include.services.adapters import PREDICTION_LOG
 from include.services.composition import Services
 from include.services.disks import disks
@@ -375,3 +377,15 @@ def test_no_traffic_is_missed_where_it_is_usual_at_this_hour(tmp_path: Path, day
         else:
             wait_until(lambda: alerts.now() > begun + 5, "some evaluations")
             assert not alerts.firing("MoebiusNoTraffic"), "one day is no rhythm: the demo of yesterday is not missed"
+
+
+@pytest.mark.fires("MoebiusAuditLogAltered", "MoebiusAuditLogUnverified")
+def test_an_altered_audit_log_and_one_that_nobody_verifies_are_said(kept: Kept) -> None:
+    state, now = Services(kept.settings).adapters.state, datetime.now(UTC)
+    old = AuditCheck(at=now - timedelta(hours=60), faults=["2026-01-01.jsonl: entry 1 was changed"])
+    state.put(audit_checks.KEY, old.model_dump_json())
+    assert kept.alerts.wait_for("MoebiusAuditLogAltered")["severity"] == "repair"
+    kept.alerts.wait_for("MoebiusAuditLogUnverified")
+    state.put(audit_checks.KEY, AuditCheck(at=now, faults=[]).model_dump_json())
+    for name in ("MoebiusAuditLogAltered", "MoebiusAuditLogUnverified"):
+        kept.alerts.wait_for_the_end_of(name)

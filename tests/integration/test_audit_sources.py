@@ -2,21 +2,25 @@
 
 import json
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pyarrow as pa
 import pytest
 from typer.testing import CliRunner
 
+from include.adapters.audit_log.verify_audit import Keys, verify_proof
+from include.adapters.signatures import new_signing_key, publish_signing_key
 from include.commands import main
-from include.contracts.audit import AuditEvent
+from include.contracts.audit import AuditEvent, AuditKind
 from include.contracts.tables import VersionOperation
-from include.errors import ServiceError
+from include.errors import DamagedStateError, ServiceError
 from include.gateway import clients
+from include.loop import audit
 from include.platform import recorded_rights
 from include.records.registry import VERSION_OPERATIONS
-from include.services import composition
-from include.services.command_events import person
+from include.services import audit_checks, composition
+from include.services.command_events import by_command, person
 from include.services.composition import Services
 from include.settings import Settings, load_settings
 from include.specification.loader import load_usecase
@@ -36,7 +40,11 @@ def services(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Servic
     monkeypatch.setattr("include.settings.use_utc", lambda: None)
     for cached in (load_settings, composition.services):
         cached.cache_clear()
-    yield composition.services()
+    private = new_signing_key()
+    monkeypatch.setenv("MOEBIUS_APPROVAL_KEY", private)
+    made = composition.services()
+    publish_signing_key(made.settings.approval_public_keys, private)
+    yield made
     for cached in (load_settings, composition.services):
         cached.cache_clear()
 
@@ -130,9 +138,13 @@ def test_the_log_is_searched_shown_and_written_to_a_file_and_the_search_is_in_it
     assert json.loads(run("audit", "show", place)[1])["event"]["reason"] == "the auditor's"
     assert run("audit", "show", place, "--as", "engineer")[0] == 1
     assert run("audit", "search", "--kind", "gossip")[0] == 2
-    file = tmp_path / "found.jsonl"
-    assert run("audit", "search", "--kind", "change", "--to", str(file))[0] == 0
-    assert [json.loads(line)["event"]["action"] for line in file.read_text().splitlines()] == ["version_pin"]
+    assert run("audit", "checkpoint")[0] == 0
+    found = tmp_path / "found"
+    assert run("audit", "search", "--kind", "change", "--to", str(found))[0] == 0
+    lines = (found / "events.jsonl").read_text().splitlines()
+    assert [json.loads(line)["event"]["action"] for line in lines] == ["version_pin"]
+    (proof,) = found.glob("*.proof.json")
+    assert verify_proof(json.loads(proof.read_text()), Keys([services.settings.approval_public_keys])) == []
     seen = [(event.action, event.outcome) for event in events(services)[1:]]
     assert seen == [
         ("search_audit_log", "done"),
@@ -141,3 +153,53 @@ def test_the_log_is_searched_shown_and_written_to_a_file_and_the_search_is_in_it
         ("show_audit_event", "failed"),
         ("search_audit_log", "done"),
     ]
+
+
+def request(number: int, **fields: object) -> str:
+    about = {"time": f"2026-01-01T00:00:{number:02}Z", "client": "shop", "route": "infer", "model": "flight_delay"}
+    return json.dumps(about | {"status": 200, "refused": "-"} | fields, separators=(",", ":")) + "\n"
+
+
+def test_requests_to_the_gateway_are_counted_once_for_each_client_and_outcome(services: Services) -> None:
+    log = services.settings.gateway_log
+    assert audit_checks.count_uses(services, "flight_delay", log) == 0, "there is no gateway yet"
+    log.parent.mkdir(parents=True, exist_ok=True)
+    other = request(4, model="-", client="-", route="-", refused="401", status=401)
+    log.write_text(request(1) + request(2) + request(3, status=503) + other + "a warning\n" + request(5)[:20])
+    assert audit_checks.count_uses(services, "flight_delay", log) == 3
+    assert audit_checks.count_uses(services, "", log) == 1
+    with log.open("a") as more:
+        more.write(request(5)[20:] + request(6, refused="403", status=403))
+    assert audit_checks.count_uses(services, "flight_delay", log) == 2
+    found = [(e.by, e.action, e.usecase, e.outcome, e.facts["requests"]) for e in events(services)]
+    assert sorted(found) == [
+        ("anonymous", "send_request", "", "refused", 1),
+        ("shop", "infer", "flight_delay", "done", 1),
+        ("shop", "infer", "flight_delay", "done", 2),
+        ("shop", "infer", "flight_delay", "failed", 1),
+        ("shop", "infer", "flight_delay", "refused", 1),
+    ]
+    log.write_text(request(7))  # somebody made the log anew
+    assert audit_checks.count_uses(services, "flight_delay", log) == 1
+
+
+def test_what_has_expired_leaves_and_the_log_verifies_until_somebody_alters_it(services: Services) -> None:
+    log, now = services.adapters.audit, datetime.now(UTC)
+    kinds: list[AuditKind] = ["use", "decision"]
+    log.append([by_command(kind, "approve") for kind in kinds])
+    assert audit.sign(SPEC, services)["size"] == 2
+    assert audit.forget(SPEC, services) == {}
+    assert list(audit_checks.forget(services, now + timedelta(days=1100)).values()) == [1]
+    assert [(event.kind, event.action) for event in log.read()] == [
+        ("decision", "approve"),
+        ("change", "forget_events"),
+    ]
+    checked = audit.verify(SPEC, services, anew=True)
+    assert checked["at"] == audit.verify(SPEC, services, anew=False)["at"], "it stands for the other use cases"
+    (day,) = services.settings.audit.glob("????-??-??.jsonl")
+    day.write_text(day.read_text().replace('"approve"', '"reject"'))
+    audit.verify(SPEC, services, anew=False)
+    with pytest.raises(DamagedStateError, match=r"altered\n- .*entry 1"):
+        audit.verify(SPEC, services, anew=True)
+    with pytest.raises(DamagedStateError, match="altered"):
+        audit.verify(SPEC, services, anew=False)

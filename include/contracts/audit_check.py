@@ -1,0 +1,12 @@
+"""What the last verification of the audit log found."""
+
+from include.contracts.record import Moment, Record
+
+
+class AuditCheck(Record):
+    """``faults`` name what was altered; ``counts`` say how much was verified."""
+
+    at: Moment
+    faults: list[str]
+    notes: list[str] = []
+    counts: dict[str, int] = {}

@@ -1,0 +1,40 @@
+"""The daily care for the audit log, as tasks."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from include.services import audit_checks
+from include.services.composition import Services
+from include.specification.loader import specifications
+from include.specification.usecase import UseCase
+
+
+def count_uses(spec: UseCase, services: Services) -> dict[str, int]:
+    """Requests to the gateway since the last run, for this use case and for no model, as events of the log."""
+    log = services.settings.gateway_log
+    counts = {name: audit_checks.count_uses(services, name, log) for name in (spec.name, "")}
+    return {"requests": counts[spec.name], "refused_without_model": counts[""]}
+
+
+def verify(spec: UseCase, services: Services, *, anew: bool) -> dict[str, Any]:
+    """What was verified, and when. Raises DamagedStateError, which names what was altered."""
+    check = audit_checks.verify(services, [*specifications().good.values()], anew=anew)
+    for note in check.notes:
+        print(note)
+    print(f"verified at {check.at.isoformat()}: {check.counts}; nothing was altered")
+    return {"at": check.at.isoformat(), **check.counts}
+
+
+def sign(spec: UseCase, services: Services) -> dict[str, Any]:
+    """Sign what the log has now and copy it outside the state root; errors as ``AuditLog.checkpoint``."""
+    signed = services.audit.checkpoint()
+    if signed is None:
+        return {}
+    about = signed.checkpoint
+    print(f"checkpoint {about.number}: {about.size} entries of {about.day}, root {about.root}")
+    return {"number": about.number, "day": about.day, "size": about.size, "root": about.root}
+
+
+def forget(spec: UseCase, services: Services) -> dict[str, int]:
+    """Remove the events whose retention is over; how many, by day."""
+    return audit_checks.forget(services, datetime.now(UTC))
