@@ -43,6 +43,7 @@ LOOKS: tuple[tuple[re.Pattern[str], Seen], ...] = tuple(
         (rf"{PAGES}/(loops|models|rollouts)/(?P<usecase>[a-z]\w*)(/.*)?", "open_page", False),
         (rf"{IN_CATALOG}/.*", "open_page", False),
         (rf"{PAGES}(/|/catalog/?)?", "open_page", False),
+        (rf"{PAGES}/audit/?", "read_audit_log", True),
         (rf"{PAGES}/.*", "open_page", True),  # of a page that is not named above nobody knows what it shows
         (rf"{IN_TASK}/.*xcomEntries.*", "read_xcom", False),
         (rf"{IN_TASK}/.*logs/.*", "read_log", False),

@@ -147,6 +147,9 @@ def test_what_people_ask_for_is_in_the_audit_log_with_login_and_outcome(
     assert clients["viewer"].post(run, json=body).status_code == 403
     assert clients["auditor"].get("/moebius/").status_code == 200
     assert clients["auditor"].get("/moebius/catalog/flight_delay/sheet/events").status_code == 404
+    assert clients["viewer"].get("/moebius/audit/").status_code == 403
+    assert "dag flight_delay.data_versions" in clients["auditor"].get("/moebius/audit/?by=olga").text
+    assert clients["auditor"].get("/moebius/audit/?kind=gossip").status_code == 422
     httpx.post(f"{settings.airflow_url}/auth/token", json={"username": "olga", "password": "wrong"})
     httpx.post(f"{settings.airflow_url}/auth/token", json={"username": "my secret", "password": "wrong"})
     assert httpx.get(f"{settings.airflow_url}/moebius/loops/flight_delay").status_code == 401
@@ -158,6 +161,9 @@ def test_what_people_ask_for_is_in_the_audit_log_with_login_and_outcome(
         ("vera", "trigger", "refused"),
         ("aud", "open_page", "done"),
         ("aud", "read_data_sheet", "failed"),
+        ("vera", "read_audit_log", "refused"),
+        ("aud", "read_audit_log", "done"),
+        ("aud", "read_audit_log", "failed"),
         ("olga", "log_in", "refused"),
         ("unknown login", "log_in", "refused"),
         ("anonymous", "open_page", "refused"),

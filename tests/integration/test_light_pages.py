@@ -67,7 +67,7 @@ def version(services: Services) -> int:
 
 def test_every_page_is_rendered_without_a_heavy_library(services: Services) -> None:
     card = f"/models/{SPEC.name}/{version(services)}"
-    paths = ["/", f"/loops/{SPEC.name}", f"/rollouts/{SPEC.name}", "/catalog/", card, "/frame.js"]
+    paths = ["/", f"/loops/{SPEC.name}", f"/rollouts/{SPEC.name}", "/catalog/", "/audit/", card, "/frame.js"]
     settings = services.settings
     surroundings = os.environ | {
         "MOEBIUS_HOME": str(settings.home),
