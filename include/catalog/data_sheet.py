@@ -4,6 +4,7 @@ Source of the sections: Gebru et al. 2021, Datasheets for Datasets, as far as th
 """
 
 import html
+import re
 from collections.abc import Sequence
 from itertools import groupby
 from operator import attrgetter
@@ -46,6 +47,13 @@ def markdown(spec: UseCase, catalog: Catalog, state: TableState, columns: Sequen
     }
     body = "\n\n".join(f"## {title}\n\n{text}" for title, text in sections.items())
     return f"# {state.table}\n\n{body}\n\nWritten {catalog.made_at.isoformat()} from what the platform recorded.\n"
+
+
+def without_gates(text: str) -> str:
+    """The Markdown of a sheet without what gates found, for a role that does not read their results."""
+    sections = re.split(r"(?m)^(?=## )", text)
+    kept = "".join(section for section in sections if not section.startswith("## Quality gates\n"))
+    return re.sub(rf"(?m)^- {Period.PATTERN.strip('^$')}: .*\n?", "", kept)
 
 
 def page(title: str, text: str) -> str:

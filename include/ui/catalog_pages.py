@@ -7,7 +7,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment
 
-from include.catalog import files
+from include.catalog import data_sheet, files
 from include.catalog.entries import KINDS, Catalog
 from include.errors import NotFoundError
 from include.settings import load_settings
@@ -35,9 +35,11 @@ def router(templates: Environment) -> APIRouter:
         """The data sheet shows values of public columns, so the reader's role must read the table."""
         with http_errors():
             spec = load_usecase(usecase)
-            text = files.sheet(_directory(spec), table)
             reader.require(spec, table)
-        return text
+            if reader.reads(spec, "gate_results"):
+                return files.sheet(_directory(spec), table)
+            text = files.sheet(_directory(spec), table, "md")
+        return data_sheet.page(f"{spec.name}.{table}", data_sheet.without_gates(text))
 
     @pages.get("/{usecase}/{identity:path}")
     def entry(request: Request, usecase: str, identity: str, reader: ReaderDep) -> str:

@@ -34,7 +34,12 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     directory = tmp_path / "catalog" / SPEC.name
     directory.mkdir(parents=True)
     (directory / "catalog.json").write_text(catalog().model_dump_json())
-    (directory / "events.html").write_text(page("events", "# events\n\n<script>alert(1)</script>"))
+    sheet = (
+        "# events\n\n<script>alert(1)</script>\n\n## Quality gates\n\n2 of 9 rows\n\n## Known limits\n\n"
+        "- 2013-02: late has 3 of 9 rows.\n- 2013-02-01T05Z: or 4 of 9.\n- The label is known later.\n"
+    )
+    (directory / "events.md").write_text(sheet)
+    (directory / "events.html").write_text(page("events", sheet))
     yield tmp_path
     load_settings.cache_clear()
 
@@ -101,6 +106,14 @@ def test_a_page_with_values_is_closed_to_a_role_that_does_not_read_the_table(
     assert "the role 'viewer' of 'ada' reads nothing of flight_delay.events" in refused.text
 
 
+def test_a_data_sheet_has_results_of_gates_for_roles_that_read_them(app: FastAPI, user: TestClient) -> None:
+    path, results = "/catalog/flight_delay/sheet/events", ("2 of 9", "3 of 9", "4 of 9", "Quality gates")
+    whole, public = client_of(app, "admin").get(path).text, user.get(path).text
+    assert [words for words in results if words not in whole] == []
+    assert [words for words in results if words in public] == []
+    assert "The label is known later" in public
+
+
 @pytest.mark.parametrize("path", PAGES)
 def test_nobody_sees_a_page_without_login(stranger: TestClient, path: str) -> None:
     assert stranger.get(path).status_code == 401
@@ -121,7 +134,7 @@ def test_search_finds_in_names_meanings_and_kinds(user: TestClient) -> None:
 
 def test_a_table_shows_columns_gates_versions_and_lineage_both_ways(app: FastAPI, user: TestClient) -> None:
     assert "expect_values_not_null" not in user.get("/catalog/flight_delay/table/events").text
-    text = client_of(app, "auditor").get("/catalog/flight_delay/table/events").text
+    text = client_of(app, "admin").get("/catalog/flight_delay/table/events").text
     assert all(f"<h2>{title}</h2>" in text for title in ("Lineage", "Columns", "Quality gates", "Versions"))
     assert "late: expect_values_not_null (warn): 4 of 100 rows" in text
     assert "2013-02-aa" in text
