@@ -8,7 +8,7 @@ from typing import NamedTuple
 from rich.table import Table
 
 from include.adapters import redis_server
-from include.adapters.experiment_logins import passwords_file, people
+from include.adapters.experiment_server.logins import passwords_file, people
 from include.errors import NotFoundError
 from include.platform import databases, definitions, identity, recorded_rights, secrets, state, status, supervisord
 from include.platform.doctor import Doctor

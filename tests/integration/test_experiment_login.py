@@ -11,7 +11,7 @@ from contextlib import closing
 import httpx
 import pytest
 
-from include.adapters.experiment_logins import changes
+from include.adapters.experiment_server.logins import changes
 from include.adapters.experiment_tracker import MlflowTracker
 from include.adapters.file_locks import FileLocks
 from include.platform import secrets
@@ -169,7 +169,7 @@ ALIGN = """
 import json, sys, warnings
 warnings.simplefilter("ignore")
 from mlflow.server.auth.sqlalchemy_store import SqlAlchemyStore
-from include.adapters.experiment_logins import align
+from include.adapters.experiment_server.logins import align
 from include.settings import Settings
 
 store, known = SqlAlchemyStore(), []

@@ -10,7 +10,7 @@ import secrets
 from pathlib import Path
 from typing import Protocol
 
-from include.adapters.experiment_server import ADMIN, directory
+from include.adapters.experiment_server.server import ADMIN, directory
 from include.contracts.governance import experiment_right
 from include.formats import state_file
 from include.settings import Settings

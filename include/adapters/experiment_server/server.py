@@ -36,7 +36,7 @@ def mlflow_server(settings: Settings) -> tuple[list[str], dict[str, str]]:
     """
     home = directory(settings)
     home.mkdir(parents=True, exist_ok=True)
-    command = [sys.executable, "-m", "uvicorn", "--factory", "include.adapters.experiment_app:create_app"]
+    command = [sys.executable, "-m", "uvicorn", "--factory", "include.adapters.experiment_server.app:create_app"]
     options = ["--workers", "1", "--no-access-log", "--host", settings.host, "--port", str(settings.mlflow_port)]
     return [*command, *options], {
         "PYTHONPATH": str(ROOT),

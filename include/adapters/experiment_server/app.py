@@ -16,7 +16,7 @@ from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.websockets import WebSocketClose
 
-from include.adapters.experiment_logins import align, changes
+from include.adapters.experiment_server.logins import align, changes
 from include.formats.sqlite_files import share
 from include.settings import Settings, load_settings
 
@@ -46,7 +46,7 @@ class LoginFirst:
 
 
 def create_app() -> Starlette:
-    """The app that uvicorn serves. The environment holds the passwords, see ``experiment_server``."""
+    """The app that uvicorn serves. The environment holds the passwords, see ``server``."""
     event.listen(Engine, "connect", _shared)
     app: Any = auth.create_app()
     _require_login_of_ours(load_settings())
