@@ -17,7 +17,7 @@ RESERVED = {
 }
 RECORDS = frozenset(
     {
-        "approvals", "batch_predictions", "block_losses", "collections", "decisions", "exports", "figures",
+        "approval_notices", "approvals", "batch_predictions", "block_losses", "collections", "decisions", "exports", "figures",
         "gate_results", "given_labels", "lost_answers", "period_profiles", "predictions", "privacy_audits",
         "privacy_records", "quarantine", "reconciliation", "rollout_events", "scrubs", "slice_figures", "verdicts",
         "version_operations",

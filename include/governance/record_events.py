@@ -122,7 +122,7 @@ NOT_MIRRORED: dict[str, str] = {
     "slice_figures": "measured",
     "block_losses": "measured",
     "verdicts": "each verdict is an entry of `approvals`",
-    "notices": "what was sent about a question, which is an entry of `approvals`",
+    "approval_notices": "what was sent about a question, which is an entry of `approvals`",
     "scrubs": "measured",
     "period_profiles": "measured",
 }

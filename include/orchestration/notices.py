@@ -1,6 +1,6 @@
 """Airflow's notifiers for a question that waits: mail by the SMTP provider, and chat channels with a webhook.
 
-A notice that cannot be sent stops nothing: it is logged, and the lake table ``notices`` counts it.
+A notice that cannot be sent stops nothing: it is logged, and the lake table ``approval_notices`` counts it.
 """
 
 import html

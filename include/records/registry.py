@@ -31,7 +31,7 @@ GIVEN_LABELS = RecordTable("given_labels", GivenLabel, order=("period",), is_ope
 DECISIONS = RecordTable("decisions", RecordedDecision, order=("decided_at",), rises=True)
 VERDICTS = RecordTable("verdicts", RecordedVerdict, order=("decided_at",), rises=True)
 APPROVALS = RecordTable("approvals", RecordedApproval, order=("sequence",), rewritten=False)
-NOTICES = RecordTable("notices", RecordedNotice, order=("at",), rises=True)
+NOTICES = RecordTable("approval_notices", RecordedNotice, order=("at",), rises=True)
 SCRUBS = RecordTable("scrubs", Scrubbed, order=("at",), rises=True)
 PERIOD_PROFILES = RecordTable("period_profiles", PeriodProfile, order=("at",))
 EXPORTS = RecordTable("exports", RecordedExport, order=("created_at",), rises=True)

@@ -15,10 +15,12 @@ from include.services.composition import Services
 from include.settings import Settings
 from include.specification.loader import load_usecase
 from tests.integration.airflow_fixtures import Running, airflow_settings, await_api, mortal_api_server, scheduler
+from tests.unit.fakes.approvals import judge
 
 pytestmark = pytest.mark.integration
 SPEC = load_usecase("flight_delay")
 DAG = f"/api/v2/dags/{SPEC.name}.export/dagRuns"
+EVALUATION = f"/api/v2/dags/{SPEC.name}.retrain_evaluation/dagRuns"
 FORM = {"table": "events", "from": "2013-01", "to": "2013-01", "recipient": "auditor", "reason": "a yearly audit"}
 APPROVED = {"chosen_options": ["Approve"], "params_input": {}}
 
@@ -100,17 +102,50 @@ def exported(settings: Settings) -> list[tuple[str, str]]:
 def test_the_login_that_asked_cannot_approve_and_another_can(
     clients: dict[str, httpx.Client], settings: Settings
 ) -> None:
-    run = asked(clients["operator"])
-    refused = clients["operator"].patch(question(run), json=APPROVED)
+    run = asked(clients["admin"])
+    refused = clients["admin"].patch(question(run), json=APPROVED)
     assert (refused.status_code, "not a respondent" in refused.text) == (403, True)
-    for role in ("engineer", "auditor"):
+    for role in ("engineer", "operator", "auditor"):
         assert clients[role].patch(question(run), json=APPROVED).status_code == 403
     forged = {"key": "return_value", "value": APPROVED | {"responded_by_user": {"id": "x", "name": "x"}}}
     entries = f"{DAG}/{run}/taskInstances/approve/xcomEntries"
     assert {clients[role].post(entries, json=forged).status_code for role in clients} == {403}
     assert exported(settings) == []
     approved(clients["approver"], run)
-    assert exported(settings) == [("olga", "anna")]
+    assert exported(settings) == [("admin", "anna")]
+
+
+def test_who_started_an_evaluation_cannot_approve_its_candidate_and_another_can(
+    clients: dict[str, httpx.Client], settings: Settings
+) -> None:
+    """The verdict is in the record; the tasks that would train for it are marked, which approves nothing."""
+    admin, services = clients["admin"], Services(settings)
+    judge(services, SPEC, 1, run=identity.in_paths("by-hand"), people=["admin"])
+    admin.post(EVALUATION, json={"logical_date": None, "dag_run_id": "by-hand"}).raise_for_status()
+    tasks = f"{EVALUATION}/by-hand/taskInstances"
+    for task in ("compare", "explain", "route"):
+        admin.patch(f"{tasks}/{task}", json={"new_state": "success"}).raise_for_status()
+    admin.patch(f"/api/v2/dags/{SPEC.name}.retrain_evaluation", json={"is_paused": False}).raise_for_status()
+    reach(admin, f"{tasks}/approve", "deferred")
+    form, answer = f"{tasks}/approve/-1/hitlDetails", {"chosen_options": ["Approve"]}
+    assert "Somebody else than **admin** must answer" in admin.get(form).raise_for_status().json()["body"]
+    for role, client in clients.items():
+        refused = role != "approver"
+        given = client.patch(form, json=answer | {"params_input": {"reason": "it is better" if refused else ""}})
+        assert given.status_code == (403 if refused else 200)
+    unanswered(admin, form)
+    clients["approver"].patch(form, json=answer | {"params_input": {"reason": "it is better"}}).raise_for_status()
+    reach(admin, f"{tasks}/hand_over", "success")
+    said = [(entry.event, entry.by) for entry in services.approvals.history(SPEC)]
+    assert said[-2:] == [("answer_refused", "anna"), ("approved", "anna")]
+
+
+def unanswered(client: httpx.Client, form: str, seconds: float = 240) -> None:
+    """Waits until the question is asked again."""
+    deadline = time.monotonic() + seconds
+    while client.get(form).raise_for_status().json()["response_received"]:
+        assert time.monotonic() < deadline, "the question was not asked again"
+        time.sleep(0.3)
 
 
 def test_a_question_marked_as_success_without_an_answer_exports_nothing(

@@ -19,7 +19,7 @@ SPEC = load_usecase("flight_delay")
 PART = PartRef(path="/nowhere.parquet", rows=1, content_hash="0" * 64, periods=["2013-03"])
 ANSWER = {
     "chosen_options": ["Approve"], "params_input": {"reason": "it is better"},
-    "responded_by_user": {"id": "7", "name": "ada"},
+    "responded_by_user": {"id": "7", "name": "approver"},
 }  # fmt: skip
 
 
@@ -67,14 +67,14 @@ def approved(services: Services, content: bytes) -> ModelRef:
 def test_mlflow_and_the_lake_show_the_approval(services: Services) -> None:
     model = approved(services, b"approved")
     tags = services.adapters.tracker.tags(SPEC.name, model.version)
-    assert (tags["approved_by"], tags["approved_verdict"]) == ("ada", verdict(model).digest)
+    assert (tags["approved_by"], tags["approved_verdict"]) == ("approver", verdict(model).digest)
     assert services.adapters.tracker.alias(SPEC.name, "challenger") == model.version
     assert services.records.verdicts(SPEC) == [verdict(model)]
     assert [entry.event for entry in services.approvals.history(SPEC)] == ["registered", "verdict", "approved"]
 
 
 def by_tags(client: Any, name: str, version: int, forged: Verdict) -> None:
-    for tag, value in {"approved_verdict": forged.digest, "approved_by": "ada", "verdict": "promote"}.items():
+    for tag, value in {"approved_verdict": forged.digest, "approved_by": "approver", "verdict": "promote"}.items():
         client.set_model_version_tag(name, str(version), tag, value)
 
 

@@ -127,7 +127,7 @@ def test_a_chosen_average_is_a_version_that_is_approved_packaged_and_served(loop
     answer = {"chosen_options": ["Approve"], "params_input": {"reason": "better than both"}}
     with pytest.raises(ApprovalError, match="tina started the training"):
         approval.record_answer(loop.spec, loop.services, "run", answer | {"responded_by_user": {"name": "tina"}})
-    approval.record_answer(loop.spec, loop.services, "run", answer | {"responded_by_user": {"name": "ada"}})
+    approval.record_answer(loop.spec, loop.services, "run", answer | {"responded_by_user": {"name": "approver"}})
     approval.record_approval(loop.spec, loop.services, "run")
     card = tracker.document(model, "model_card.md")
     assert "release it step by step" in card

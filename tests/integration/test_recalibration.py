@@ -81,7 +81,7 @@ class Loop:
         verdict = retrain_evaluation.evaluate(SPEC, self.services, model.version, run=run)
         if approval.route(SPEC, self.services, run) == "person":
             answer = {"chosen_options": ["Approve"], "params_input": {"reason": "it is better"}}
-            approval.record_answer(SPEC, self.services, run, answer | {"responded_by_user": {"name": "olga"}})
+            approval.record_answer(SPEC, self.services, run, answer | {"responded_by_user": {"name": "approver"}})
         assert approval.record_approval(SPEC, self.services, run), verdict.reason
         return verdict, deployment.package_release(SPEC, self.services, refit.refit(SPEC, self.services, model.version))
 

@@ -79,7 +79,7 @@ class Loop:
         """Approve, package, test on the real server, and give it all traffic; its refit where the test ``refits``."""
         if approval.route(self.spec, self.services, "evaluation") == "person":
             answer = {"chosen_options": ["Approve"], "params_input": {"reason": "it is better"}}
-            answer["responded_by_user"] = {"id": "ada", "name": "ada"}
+            answer["responded_by_user"] = {"id": "approver", "name": "approver"}
             approval.record_answer(self.spec, self.services, "evaluation", answer)
         approval.record_approval(self.spec, self.services, "evaluation")
         version = refit.refit(self.spec, self.services, verdict.candidate) if refits else verdict.candidate

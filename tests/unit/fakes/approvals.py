@@ -1,5 +1,6 @@
 """Entries of the record of approvals, for tests that are about something else."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from include.contracts.approval import ApprovalEntry
@@ -15,6 +16,20 @@ PART = PartRef(path="/nowhere.parquet", rows=1, content_hash="0" * 64, periods=[
 
 def approve(services: Services, spec: UseCase, version: int, model_hash: str = "0" * 64) -> ApprovalEntry:
     """Register the version unless it is, judge it well, and approve it as ``ada``."""
+    judged = judge(services, spec, version, model_hash)
+    with services.approvals.adding(spec) as ledger:
+        return ledger.conclude("approved", judged, by="ada", reason="it is better")
+
+
+def judge(
+    services: Services,
+    spec: UseCase,
+    version: int,
+    model_hash: str = "0" * 64,
+    run: str = "",
+    people: Sequence[str] = (),
+) -> ApprovalEntry:
+    """Register the version unless it is, and judge it well, as versions did whose verdicts had no evidence."""
     with services.approvals.adding(spec) as ledger:
         model = approval.registration(ledger.history, version)
         if model is None:
@@ -23,8 +38,8 @@ def approve(services: Services, spec: UseCase, version: int, model_hash: str = "
             model = ledger.add("registered", made, by="asset_triggered", reason="trained", facts=facts)
         verdict = _verdict(services, spec, version)
         facts, about = {"verdict": verdict.json_dict()}, {"decision": "promote", "verdict": verdict.digest}
-        judged = ledger.add("verdict", model, by="asset_triggered", reason="better", facts=facts, **about)
-        return ledger.add("approved", model, by="ada", reason="it is better", about=judged.sequence, **about)
+        about |= {"run": run, "people": [*people]}
+        return ledger.add("verdict", model, by="asset_triggered", reason="better", facts=facts, **about)
 
 
 def _verdict(services: Services, spec: UseCase, version: int) -> Verdict:

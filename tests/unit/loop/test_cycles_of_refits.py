@@ -87,7 +87,7 @@ class World:
         run = f"run-{model.version}"
         if approval.route(self.spec, self.services, run) == "person":
             answer = {"chosen_options": ["Approve"], "params_input": {"reason": "it is better"}}
-            approval.record_answer(self.spec, self.services, run, answer | {"responded_by_user": {"name": "olga"}})
+            approval.record_answer(self.spec, self.services, run, answer | {"responded_by_user": {"name": "approver"}})
         assert approval.record_approval(self.spec, self.services, run)
         refitted = refit.refit(self.spec, self.services, model.version)
         packaged = deployment.package_release(self.spec, self.services, refitted)
