@@ -17,6 +17,7 @@ from include.commands import (
     exports,
     gateway,
     platform,
+    predictions,
     read,
     release,
     reproduce,
@@ -59,6 +60,7 @@ app.command(rich_help_panel=PLATFORM)(demo.demo)
 app.command(rich_help_panel=DATA)(read.read)
 app.add_typer(catalog.app, name="catalog", rich_help_panel=DATA)
 app.add_typer(exports.app, name="export", rich_help_panel=DATA)
+app.command(rich_help_panel=DATA)(predictions.predictions)
 app.command(rich_help_panel=DATA)(subject.subject)
 app.add_typer(access.app, name="access", rich_help_panel=DATA)
 app.add_typer(audit.app, name="audit", rich_help_panel=DATA)

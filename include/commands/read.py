@@ -38,7 +38,7 @@ def read(
     usecase, _, name = table.partition(".")
     if not name:
         raise typer.BadParameter(f"{table!r} is not <use case>.<table>")
-    equal = dict(map(_condition, entity or []))
+    equal = dict(map(condition, entity or []))
     wanted = Period(period) if period else None
     spec, here = load_usecase(usecase), services()
     with looked_at(here.adapters.audit, reading(spec, name, role, wanted, equal)):
@@ -63,7 +63,7 @@ def reading(spec: "UseCase", table: str, role: str, period: str | None, equal: M
     )  # fmt: skip
 
 
-def _condition(text: str) -> tuple[str, str]:
+def condition(text: str) -> tuple[str, str]:
     column, sign, value = text.partition("=")
     if not column or not sign:
         raise typer.BadParameter(f"--entity {text!r} is not <column>=<value>, like tailnum=N12345")

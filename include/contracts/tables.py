@@ -86,6 +86,9 @@ class RowFilter(Record):
     columns: Sequence[str] | None = None
 
 
+EVERY_ROW = RowFilter()
+
+
 class CollectedDay(Record):
     """Rows collected from a source by day, to notice late rows."""
 

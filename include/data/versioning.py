@@ -12,11 +12,12 @@ from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 
 from include.contracts.period import Period, periods_text
-from include.contracts.tables import PERIOD, SnapshotRef, TableRef
+from include.contracts.tables import PERIOD, RowFilter, SnapshotRef, TableRef
 from include.data import staging as stage
 from include.data.manifests import Snapshots, Turn
 from include.errors import DamagedFileError, NotFoundError, SpecError
@@ -163,14 +164,17 @@ def read(snapshot: SnapshotRef, table: str, lake: Lake) -> pa.Table:
     return read_all([snapshot], table, lake).drop_columns([PERIOD])
 
 
-def read_all(snapshots: Sequence[SnapshotRef], table: str, lake: Lake) -> pa.Table:
+def read_all(snapshots: Sequence[SnapshotRef], table: str, lake: Lake, **equal: Any) -> pa.Table:
     """The same rows of several snapshots of one use case, each of another period, with the ``period`` column.
+
+    ``equal``: only those with these values, as ``RowFilter`` has them.
 
     The table is opened once, however many they are. Errors as ``read``.
     """
     for snapshot in snapshots:
         _require_table(snapshot, table)
-    return lake.read_pinned(snapshots[0].usecase, table, {one.period: one.tables[table] for one in snapshots})
+    refs = {one.period: one.tables[table] for one in snapshots}
+    return lake.read_pinned(snapshots[0].usecase, table, refs, RowFilter(equal=equal))
 
 
 def _require_table(snapshot: SnapshotRef, table: str) -> None:

@@ -60,6 +60,7 @@ RIGHTS: dict[str, Rights] = {
     "labelling": Rights(WORKERS, answer=WORKERS, look=WORKERS),  # its form shows rows
     "maintenance": WORK,
     "monitoring": WORK,
+    "predictions_of": Rights(OPERATORS, answer=APPROVERS),
     "privacy_audit": WORK,
     "quarantine": OPERATION,
     "retrain_evaluation": Rights(WORKERS, answer=APPROVERS),

@@ -39,13 +39,11 @@ def ask(
     NotFoundError, MissingPeriodError
         there is no such table, key of the recipient, or period of the table.
     """
-    if recipient not in services.settings.recipients:
-        known = sorted(services.settings.recipients)
-        raise AccessError(f"{recipient!r} is not a recipient of exports; MOEBIUS_RECIPIENTS has {known}: add it there")
+    _require_recipient(services, recipient)
     if not periods:
         raise MissingPeriodError(f"no period to export of {spec.name}.{table}: give the earlier period first")
     asked = {"table": table, "from": periods[0], "to": periods[-1], "recipient": recipient, "reason": reason}
-    asked |= {"asked_by": asked_by, "fingerprint": services.adapters.exports.fingerprint(_key(services, recipient))}
+    asked |= {"asked_by": asked_by, "fingerprint": services.adapters.exports.fingerprint(key_of(services, recipient))}
     tables = _tables(spec, services, asked)
     asked["columns"] = tables[0].schema.names
     return asked | {"summary": _summary(spec, asked, sum(batch.num_rows for t in tables for batch in t.batches))}
@@ -61,7 +59,7 @@ def export(spec: UseCase, services: Services, asked: dict[str, Any], answer: dic
     role, columns = services.settings.role_of(approved_by), asked["columns"]
     if services.access.visible_columns(role, spec, asked["table"], columns) != columns:
         raise AccessError(f"{approved_by!r} (role {role!r}) may not read all of {columns}: a higher role must approve")
-    key = _key(services, asked["recipient"])
+    key = key_of(services, asked["recipient"])
     tables = _tables(spec, services, asked)
     if (services.adapters.exports.fingerprint(key), tables[0].schema.names) != (asked["fingerprint"], columns):
         raise AccessError(f"the key of {asked['recipient']} or its columns changed after the approval; ask again")
@@ -75,7 +73,15 @@ def _periods(asked: dict[str, Any]) -> list[Period]:
     return Period.between(Period(asked["from"]), Period(asked["to"]))
 
 
-def _key(services: Services, recipient: str) -> str:
+def _require_recipient(services: Services, recipient: str) -> None:
+    if recipient not in services.settings.recipients:
+        known = sorted(services.settings.recipients)
+        raise AccessError(f"{recipient!r} is not a recipient of exports; MOEBIUS_RECIPIENTS has {known}: add it there")
+
+
+def key_of(services: Services, recipient: str) -> str:
+    """The public key of a recipient; raises AccessError when it is not known, NotFoundError when it has no key."""
+    _require_recipient(services, recipient)
     return services.settings.recipients[recipient].key or services.adapters.exports.recipient_key(recipient)
 
 

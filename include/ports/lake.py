@@ -66,7 +66,9 @@ class Lake(Protocol):
         ``again``: whatever this process proved before, and what the disk holds.
         """
 
-    def read_pinned(self, usecase: str, table: str, refs: Mapping[Period, TableRef]) -> pa.Table:
+    def read_pinned(
+        self, usecase: str, table: str, refs: Mapping[Period, TableRef], wanted: RowFilter = ...
+    ) -> pa.Table:
         """The same, read, with their period; in order of the periods' files."""
 
     def stored(self, usecase: str, table: str, keep: Iterable[tuple[Period, TableRef]] = ()) -> list[str]:

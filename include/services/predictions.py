@@ -99,9 +99,9 @@ class Predictions:
         known = events[[name]].assign(**{label: event_codes(spec, events)})
         return rows.merge(known, on=name, how="inner")
 
-    def truth(self, spec: UseCase) -> Truth:
-        """What is published of the events now."""
-        return Truth(spec, self._adapters.lake, self._records.snapshot_refs(spec))
+    def truth(self, spec: UseCase, only: Sequence[str] | None = None) -> Truth:
+        """What is published of the events now, or ``only`` of those with these ids."""
+        return Truth(spec, self._adapters.lake, self._records.snapshot_refs(spec), only)
 
 
 def _span(spec: UseCase, periods: Sequence[Period], truth: Truth) -> tuple[datetime, datetime]:

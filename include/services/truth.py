@@ -7,7 +7,7 @@ belongs to the next one that is; so no answer is lost, and none counts twice.
 """
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from functools import cached_property
 from itertools import takewhile
@@ -32,8 +32,12 @@ MONTHS_CLAMPED = timedelta(days=3)
 class Truth:
     """What is published of ``events``; what was read of a period is kept, so one is made for each run."""
 
-    def __init__(self, spec: UseCase, lake: Lake, snapshots: Iterable[SnapshotRef]) -> None:
+    def __init__(
+        self, spec: UseCase, lake: Lake, snapshots: Iterable[SnapshotRef], only: Sequence[str] | None = None
+    ) -> None:
+        """``only``: the ids of the events that will be asked about, where the others need not be read."""
         self._spec, self._lake = spec, lake
+        self._only = {} if only is None else {spec.event.id: [*only]}
         self._snapshots = {snapshot.period: snapshot for snapshot in snapshots}
         self._tables: dict[Period, pd.DataFrame] = {}
 
@@ -60,7 +64,7 @@ class Truth:
         if not periods:
             return
         snapshots = [self._snapshots[period] for period in periods]
-        rows = exact_frame(versioning.read_all(snapshots, "events", self._lake))
+        rows = exact_frame(versioning.read_all(snapshots, "events", self._lake, **self._only))
         there = {Period(period): part for period, part in rows.groupby(PERIOD, sort=False)}
         self._tables |= {period: there.get(period, rows.iloc[:0]).reset_index(drop=True) for period in periods}
 

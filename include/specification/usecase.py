@@ -337,6 +337,12 @@ class UseCase(Part):
         """Columns whose clear values are replaced by tokens, sorted."""
         return sorted(n for n, rule in self.privacy.columns.items() if rule.treatment == "pseudonymise")
 
+    @property
+    def answer_keys(self) -> list[str]:
+        """What answers are found by: the id of a request, that of an event, the keys of entities."""
+        keys = ["request_id", self.event.id, *(entity.key for entity in self.entities.values())]
+        return list(dict.fromkeys(keys))
+
     def _hand_over_faults(self) -> Iterator[Fault]:
         for source, columns in self.hand_over.sample.items():
             key = f"hand_over.sample.{source}"

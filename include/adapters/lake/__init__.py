@@ -18,7 +18,7 @@ from include.adapters.lake import commits
 from include.adapters.lake import rows as rows_of
 from include.adapters.lake.table import Table, create
 from include.contracts.period import Period
-from include.contracts.tables import PERIOD, FileRows, RowFilter, TableCommit, TableRef, TableState
+from include.contracts.tables import EVERY_ROW, PERIOD, FileRows, RowFilter, TableCommit, TableRef, TableState
 from include.errors import DamagedFileError, DataError, NotFoundError
 from include.formats import delta_log, lake_files, proved_parquet
 from include.formats.lake_files import LakeFiles
@@ -211,13 +211,15 @@ class DeltaLake:
         """
         return self._newest(usecase, table, lambda newest: self._pinned(newest, refs, again))
 
-    def read_pinned(self, usecase: str, table: str, refs: Mapping[Period, TableRef]) -> pa.Table:
-        """The rows of what snapshots pin of these periods, with the columns of the newest pinned version.
+    def read_pinned(
+        self, usecase: str, table: str, refs: Mapping[Period, TableRef], wanted: RowFilter = EVERY_ROW
+    ) -> pa.Table:
+        """The rows of what snapshots pin of these periods that meet the filter, with the columns of the newest version.
 
         Errors as ``pinned``.
         """
         schema = self.schema(usecase, table, max((ref.version for ref in refs.values()), default=None))
-        rows = lambda newest: rows_of.of(schema, self._pinned(newest, refs), RowFilter())  # noqa: E731
+        rows = lambda newest: rows_of.of(schema, self._pinned(newest, refs), wanted)  # noqa: E731
         return self._newest(usecase, table, rows)
 
     def stored(self, usecase: str, table: str, keep: Iterable[tuple[Period, TableRef]] = ()) -> list[str]:

@@ -72,7 +72,7 @@ class MemoryLake(lake.MemoryLake):
     def version(self, usecase: str, table: str) -> int:
         return 7
 
-    def read_pinned(self, usecase: str, table: str, refs: Mapping[str, TableRef]) -> pa.Table:
+    def read_pinned(self, usecase: str, table: str, refs: Mapping[str, TableRef], wanted: object = None) -> pa.Table:
         rows = [self.read(usecase, table, [period], ref.version) for period, ref in refs.items()]
         return pa.concat_tables(rows, promote_options="permissive")
 

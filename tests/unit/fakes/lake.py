@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from include.contracts.period import Period
-from include.contracts.tables import PART, PERIOD, FileRows, RowFilter, TableRef
+from include.contracts.tables import EVERY_ROW, PART, PERIOD, FileRows, RowFilter, TableRef
 from include.errors import NotFoundError
 from include.formats.content import content_hash
 from include.formats.stored_types import stored_schema, with_period
@@ -89,8 +89,10 @@ class MemoryLake:
     ) -> list[FileRows]:
         return []
 
-    def read_pinned(self, usecase: str, table: str, refs: Mapping[Period, TableRef]) -> pa.Table:
-        return self.read(usecase, table, list(refs))
+    def read_pinned(
+        self, usecase: str, table: str, refs: Mapping[Period, TableRef], wanted: RowFilter = EVERY_ROW
+    ) -> pa.Table:
+        return self.select(usecase, table, wanted.model_copy(update={"periods": list(refs)}))
 
     def version(self, usecase: str, table: str) -> int:
         return self._versions[usecase, table]
