@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from include.specification.usecase import UseCase
 
 app = typer.Typer(no_args_is_help=True, help="Check the signature of releases; show what a release was made of.")
-UseCaseName = Annotated[str, typer.Argument(metavar="USECASE", help="the use case, like flight_delay")]
+UseCaseName = Annotated[str, typer.Argument(metavar="USECASE", help="the use case")]
 Name = Annotated[str, typer.Argument(metavar="RELEASE", help="the release, like r0001")]
 
 
