@@ -16,7 +16,7 @@ from tests.architecture.test_layout import HEAVY
 
 VERBS = {
     "up", "down", "status", "setup", "demo", "doctor", "read", "export", "reproduce", "gateway", "subject", "catalog",
-    "bench", "check", "release", "audit", "access",
+    "bench", "check", "release", "audit", "access", "compliance", "predictions",
 }  # fmt: skip
 
 
