@@ -17,6 +17,7 @@ def spec() -> UseCase:
     """flight_id is public, tailnum internal, carrier personal."""
     content = load_usecase("flight_delay").model_dump(by_alias=True)
     content["privacy"]["columns"] |= {"carrier": {"class": "personal", "treatment": "pseudonymise"}}
+    content["fairness"] = {"groups": []}  # groups may name no person
     content["privacy"]["columns"]["tailnum"] = {"class": "internal"}
     content["privacy"]["subject"] = None
     return UseCase.model_validate(content)
