@@ -33,7 +33,7 @@ def test_what_forges_an_approval_is_for_nobody_or_admins(family: str) -> None:
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_nobody_does_what_another_is_there_for(family: str) -> None:
-    """Least privilege: an auditor reads and asks for reports, an approver only answers, a viewer reads no task's words."""
+    """Least privilege: an auditor reads and asks for reports, an approver only answers, a viewer only looks."""
     done = {role: {action for action in ACTIONS if may(role, family, action, LEVEL[role])} for role in ROLES}
     assert done["viewer"] <= {"look"}
     assert done["auditor"] <= {"look", "read", "trigger"}
