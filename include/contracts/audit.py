@@ -62,7 +62,7 @@ class PredictionBatch(Record):
 class AuditEntry(Record):
     """One entry of the log: an event or a batch; neither of one whose retention is over."""
 
-    day: str = Field(pattern=r"^\d{4}-\d{2}-\d{2}$")
+    day: str = Field(description="UTC day of the writing")
     number: int = Field(ge=0, description="position in the day's tree, from 0")
     at: Moment | None = Field(None, description="when it was written")
     event: AuditEvent | None = None

@@ -117,11 +117,11 @@ class Audit:
         settings = self._adapters.settings
         if directory.exists() and any(directory.iterdir()):
             raise DataError(f"{directory} is not empty: name a new directory for the export of the audit log")
-        shutil.copytree(settings.audit, directory / "log", ignore=shutil.ignore_patterns(".*", "*.torn"))
+        _copy(settings.audit, directory / "log")
         (directory / "approvals").mkdir()
         self._export_approvals(directory / "approvals")
-        if releases and settings.releases.is_dir():
-            shutil.copytree(settings.releases, directory / "releases", ignore=shutil.ignore_patterns(".*"))
+        if releases:
+            _copy(settings.releases, directory / "releases")
         shutil.copyfile(settings.approval_public_keys, directory / "approval.pub")
         shutil.copyfile(str(verify_audit.__file__), directory / "verify_audit.py")
         return directory
@@ -243,6 +243,16 @@ class Audit:
         from include.services.prediction_leaves import PredictionLeaves
 
         return PredictionLeaves(spec, self._adapters.audit_keys)
+
+
+def _copy(source: Path, target: Path) -> None:
+    """Every file but hidden ones, and what a killed writer left."""
+    for file in sorted(source.rglob("[!.]*")):
+        inside = file.relative_to(source)
+        hidden = any(part.startswith(".") for part in inside.parts)
+        if file.is_file() and not hidden and file.suffix != ".torn":
+            (target / inside).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(file, target / inside)
 
 
 def _of(entry: AuditEntry) -> str:

@@ -68,8 +68,7 @@ class CheckpointFiles:
             if not ours.startswith(theirs):
                 raise DamagedStateError(
                     f"alarm: {self._file} does not continue the checkpoints in {file}: the log was changed or made "
-                    "again. Keep both, and run `moebius audit verify`; only an empty directory of "
-                    "MOEBIUS_AUDIT_CHECKPOINTS starts anew"
+                    "again. Keep both, and run `moebius audit verify`, which names the first difference"
                 )
             if file.is_file():
                 os.truncate(file, len(theirs.encode()))

@@ -28,7 +28,7 @@ class DayFiles:
 
     def days(self) -> list[str]:
         """Days with entries, sorted."""
-        return sorted(file.stem for file in self._directory.glob("????-??-??.jsonl"))
+        return sorted(file.stem for file in self._directory.glob("[0-9]*.jsonl"))
 
     def size(self, day: str) -> int:
         tree = self._tree(day)
