@@ -27,6 +27,8 @@ fails, all traffic returns to the champion. `docs/guides/rollouts.md` has the ru
 `refit` and `package` are skipped (a shift or the promotion fails), the verdict is withdrawn, and `evaluate_again` starts
 `retrain_evaluation` for the version. Both say why.
 
+**A pause** (`control`) skips `refit` of a run that nobody started by hand. Deploy the version by hand when it is over.
+
 A killed run leaves the previous release serving. Airflow repeats a killed task, and the task continues the rollout. If
 that fails, clear the task to continue. A rollout that was aborted is over: start a new one.
 """
@@ -37,7 +39,7 @@ from airflow.sdk import chain, task
 from airflow.sdk.exceptions import AirflowSkipException
 from airflow.task.trigger_rule import TriggerRule
 
-from include.errors import StaleVerdictError
+from include.errors import PausedError, StaleVerdictError
 from include.orchestration import assets
 from include.orchestration.dags import (
     dag_family,
@@ -47,6 +49,7 @@ from include.orchestration.dags import (
     reason_param,
     start_run,
     triggering_extra,
+    triggering_login,
     version_param,
 )
 from include.orchestration.rollout import FIRST_TASK, RolloutTasks
@@ -60,20 +63,20 @@ def build(spec: UseCase) -> None:
     def wanted() -> int | None:
         return triggering_extra(approved.name).get("version") or form()["version"]
 
-    def unless_stale(call: Call, version: int | None) -> Any:
+    def unless_held(call: Call, *given: Any) -> Any:
         try:
-            return call(version)
-        except StaleVerdictError as stale:
-            raise AirflowSkipException(str(stale)) from stale
+            return call(*given)
+        except (StaleVerdictError, PausedError) as held:
+            raise AirflowSkipException(str(held)) from held
 
     @step(spec, "refit.refit")
     def refit(call: Call) -> int:
-        unless_stale(bound(spec, "deployment.begin"), wanted())
-        return unless_stale(call, wanted())
+        unless_held(bound(spec, "deployment.begin"), wanted(), bool(triggering_login()))
+        return unless_held(call, wanted())
 
     @step(spec, "deployment.package_release")
     def package(call: Call, version: int) -> dict:
-        return unless_stale(call, version)
+        return unless_held(call, version)
 
     @step(spec, "approval.overtaken", trigger_rule=TriggerRule.ALL_DONE)
     def evaluate_again(call: Call) -> None:

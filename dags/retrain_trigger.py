@@ -38,7 +38,7 @@ def build(spec: UseCase) -> None:
     def decide(call: Call) -> dict:
         event = triggering_extra(alerts.name)
         raised = event.get("payload", event).get("alerts", [])
-        return call(raised, triggered_by() if form()["force"] else None, run_key())
+        return call(raised, triggered_by() if form()["force"] else None, run_key(), form()["reason"] or "")
 
     @task.branch
     def route(decision: dict) -> str:

@@ -41,6 +41,8 @@ class StateRoot:
     """Releases for machines without a server: ``edge/<usecase>/<release>.zip``."""
     compliance = Below("compliance")
     """Evidence bundles: ``compliance/<usecase>/<release>-<time>/``."""
+    archive = Below("archive")
+    """Retired releases: ``archive/<usecase>/<release>.zip``."""
     triton_repository = Below("triton")
     gateway = Below("gateway")
     """Clients, certificate and generated configuration of the gateway."""

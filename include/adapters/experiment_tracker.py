@@ -184,6 +184,23 @@ class MlflowTracker:
             registered = _pages(lambda page: self._client.search_model_versions(query, page_token=page))
             return sorted(int(v.version) for v in registered)
 
+    def forget(self, model: ModelRef) -> bool:
+        """Delete the version, then its model file; whether both are gone. A repeated call finishes."""
+        with self._asking(f"delete {model.uri}"):
+            self._delete_version(model)
+            self._files_of(model.run_id).delete_artifacts(MODEL_FILE)
+            left = {file.path for file in self._client.list_artifacts(model.run_id, str(Path(MODEL_FILE).parent))}
+            return MODEL_FILE not in left and model.version not in self.versions(model.usecase)
+
+    def _delete_version(self, model: ModelRef) -> None:
+        if model.version in self.versions(model.usecase):
+            self._client.delete_model_version(self._name(model.usecase), str(model.version))
+
+    def _files_of(self, run_id: str) -> Any:
+        from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
+
+        return get_artifact_repository(self._client.get_run(run_id).info.artifact_uri, tracking_uri=self.url)
+
     def store(self) -> str:
         """The id that this store of runs and versions has had since it was first used."""
         with self._asking("read the id of its store"):

@@ -2,6 +2,7 @@
 
 import hashlib
 import logging
+import shutil
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,6 +15,7 @@ from include.contracts.deployment import (
     ReleaseRef,
     release_number,
 )
+from include.contracts.retirement import RetiredRelease
 from include.errors import DamagedReleaseError, DamagedStateError, NotFoundError
 from include.formats import sealed_text, signed_files, state_file
 from include.formats.atomic_file import write_atomically
@@ -23,7 +25,7 @@ from include.ports.signatures import Signature, Signatures
 from include.ports.state import Locks
 
 log = logging.getLogger(__name__)
-MANIFEST, VERSION = "release.json", "model_version"
+MANIFEST, VERSION, RETIRED = "release.json", "model_version", "retired.json"
 UNSIGNED = (ENVELOPE, TEST_REPORT, TEST_ENVELOPE)
 """What the envelope of a release does not name: itself, and the test report, which has one of its own."""
 
@@ -39,15 +41,20 @@ class DirectoryReleases:
         home = self.root / usecase
         home.mkdir(parents=True, exist_ok=True)
         with self._locks.hold(f"releases/{usecase}/adding"):
-            name = f"r{max((int(n[1:]) for n in self._names(usecase)), default=0) + 1:04d}"
+            name = f"r{max((int(n[1:]) for n in self._given(usecase)), default=0) + 1:04d}"
             state_file.write(staged / VERSION, str(model_version), plain=True)
             self._sign(staged, usecase, name)
             staged.replace(home / name)
         return self.get(usecase, name)
 
     def get(self, usecase: str, name: str) -> ReleaseRef:
-        """Raises NotFoundError, naming the releases that there are; DamagedStateError."""
+        """Raises NotFoundError, naming the releases that there are, or that it was retired; DamagedStateError."""
         path = self.root / usecase / name
+        if name not in self._names(usecase) and (ended := self._ended(usecase, name)):
+            raise NotFoundError(
+                f"release {name} of {usecase} was retired on {ended.at:%Y-%m-%d} by {ended.by}: it neither serves nor "
+                f"comes back; there are {self._names(usecase)}"
+            )
         if name not in self._names(usecase):
             raise NotFoundError(f"{usecase} has no release {name!r}; there are {self._names(usecase)}")
         return ReleaseRef(
@@ -138,9 +145,33 @@ class DirectoryReleases:
             log.error("release %s of %s is left out: %s", name, usecase, error)
             return None
 
+    def retire(self, usecase: str, one: RetiredRelease) -> None:
+        """From the moment that the note of its end is written, it is no release; then its files go."""
+        home = self.root / usecase / one.name
+        if not state_file.exists(home / RETIRED):
+            state_file.write(home / RETIRED, one.model_dump_json(indent=1))
+        kept = {home / RETIRED, *home.glob(f".{RETIRED}*")}
+        for path in home.iterdir():
+            if path.is_dir():
+                shutil.rmtree(path)
+            elif path not in kept:
+                path.unlink()
+
+    def retired(self, usecase: str) -> list[RetiredRelease]:
+        return [ended for name in self._given(usecase) if (ended := self._ended(usecase, name))]
+
+    def _ended(self, usecase: str, name: str) -> RetiredRelease | None:
+        note = self.root / usecase / name / RETIRED
+        return RetiredRelease.read_back(state_file.read(note), note) if state_file.exists(note) else None
+
+    def _given(self, usecase: str) -> list[str]:
+        """Every name that was given, oldest first."""
+        return sorted((p.name for p in (self.root / usecase).glob("r[0-9]*")), key=release_number)
+
     def _names(self, usecase: str) -> list[str]:
-        homes = (self.root / usecase).glob("r[0-9]*")
-        return sorted((p.name for p in homes if state_file.exists(p / MANIFEST)), key=release_number)
+        homes = ((name, self.root / usecase / name) for name in self._given(usecase))
+        there = ((name, home) for name, home in homes if state_file.exists(home / MANIFEST))
+        return [name for name, home in there if not state_file.exists(home / RETIRED)]
 
 
 def _differences(directory: Path, files: Mapping[str, str], digest: Callable[[Path], str]) -> list[str]:

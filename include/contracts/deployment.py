@@ -187,6 +187,7 @@ class RolloutEvent(Record):
         "rolled_back",
         "rolled_forward",
         "drilled",
+        "ended",
     ]
     champion: str = Field(description="champion after the event")
     release: str = Field(description="release of the event")

@@ -161,6 +161,11 @@ def _key(usecase: str) -> str:
     return f"releases/{usecase}/rollout.json"
 
 
+def end(store: StateStore, usecase: str) -> None:
+    """Nothing serves any more: the next release is a first one."""
+    store.delete(_key(usecase))
+
+
 def read(store: StateStore, usecase: str) -> RolloutState | None:
     """The state, or None before the first release."""
     value = store.get(_key(usecase))

@@ -20,7 +20,7 @@ from include.development.datasets.guarding import require_sound
 from include.development.datasets.parts import incomplete_columns, read_part
 from include.development.refitting import record
 from include.development.trainers.trained_model import TrainedModel
-from include.errors import DeploymentError, NotFoundError
+from include.errors import DeploymentError, NotFoundError, PausedError
 from include.governance import approval
 from include.services import evidence
 from include.services.approvals import verdict_of
@@ -28,12 +28,29 @@ from include.services.composition import Services
 from include.specification.usecase import UseCase
 
 
-def begin(spec: UseCase, services: Services, version: int | str | None) -> None:
+def begin(spec: UseCase, services: Services, version: int | str | None, by_hand: bool = True) -> None:
     """Before anything is done for a version (None: the one that was approved last): it must be approved.
 
-    Raises NotFoundError and ApprovalError as ``package_release``.
+    Raises NotFoundError and ApprovalError as ``package_release``; PausedError when nobody asked for it ``by_hand`` and
+    the use case is paused.
     """
-    approval.to_deploy(services.approvals.history(spec), spec.name, version)
+    if not by_hand and (pause := services.controls.pause(spec.name)):
+        raise PausedError(
+            f"{spec.name} is paused by {pause.words}. Nothing is deployed by itself; a person may deploy the version "
+            "by the form, with a reason, and the pause ends by the operation `resume` of `control`"
+        )
+    wanted = approval.to_deploy(services.approvals.history(spec), spec.name, version).version
+    require_not_retired(spec, services, wanted)
+
+
+def require_not_retired(spec: UseCase, services: Services, version: int) -> None:
+    """Raises DeploymentError when a release of the version was retired: it neither serves nor comes back."""
+    for one in services.adapters.releases.retired(spec.name):
+        if one.model_version == version:
+            raise DeploymentError(
+                f"version {version} of {spec.name} was retired as {one.name} on {one.at:%Y-%m-%d} by {one.by} "
+                f"({one.reason}): train again"
+            )
 
 
 def package_release(spec: UseCase, services: Services, version: int | str | None) -> ReleaseRef:
@@ -50,7 +67,7 @@ def package_release(spec: UseCase, services: Services, version: int | str | None
     StaleVerdictError
         that verdict names another champion than the one that serves; it is withdrawn.
     DeploymentError
-        the ONNX model answers differently.
+        the ONNX model answers differently, or a release of the version was retired.
     DataError
         the input guard finds a fault in the test part, which would be the monitoring baseline.
     DamagedFileError
@@ -58,6 +75,7 @@ def package_release(spec: UseCase, services: Services, version: int | str | None
     """
     wanted = _approved(spec, services, version)
     with services.adapters.locks.hold(f"releases/{spec.name}/packaging-{wanted}"):  # two runs at once: one release
+        require_not_retired(spec, services, wanted)
         model = services.approvals.model(spec, wanted)
         proof = services.approvals.proof(spec, model)
         for release in services.adapters.releases.all(spec.name):

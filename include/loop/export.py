@@ -69,6 +69,11 @@ def export(spec: UseCase, services: Services, asked: dict[str, Any], answer: dic
     return write(spec, services, key, tables, _periods(asked), kind="export", name=name, **about)
 
 
+def rejected(spec: UseCase, services: Services, answer: Mapping[str, Any]) -> str:
+    """Nothing leaves."""
+    return f"{spec.name}: nothing leaves, {answers.responder(answer)} rejected this export"
+
+
 def _periods(asked: dict[str, Any]) -> list[Period]:
     return Period.between(Period(asked["from"]), Period(asked["to"]))
 

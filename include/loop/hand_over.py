@@ -1,8 +1,9 @@
 """From prod to dev: what is asked for, what a person approved, and the encrypted files."""
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import pyarrow.parquet as pq
 
@@ -64,6 +65,11 @@ def export(spec: UseCase, services: Services, asked: dict, answer: dict | None, 
     who = {"recipient": RECIPIENT, "requested_by": asked["asked_by"], "approved_by": approved_by}
     about = {"kind": "hand_over", "name": f"{asked['from']}-to-{asked['to']}-{run}", "reason": asked["reason"], **who}
     return write(spec, services, key, _tables(spec, services, periods, run), periods, **about)
+
+
+def rejected(spec: UseCase, services: Services, answer: Mapping[str, Any]) -> str:
+    """Nothing leaves."""
+    return f"{spec.name}: nothing leaves, {answers.responder(answer)} rejected this hand-over"
 
 
 def _tables(spec: UseCase, services: Services, periods: list[Period], run: str) -> Iterator[ExportTable]:

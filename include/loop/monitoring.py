@@ -155,7 +155,9 @@ def _measure_window(spec: UseCase, services: Services, truth: Truth, end: Period
         labelled=reference_windows.labelled(spec, truth, end),
     )  # fmt: skip
     names = sorted({*predictions["release"]}) if len(predictions) else []
-    figures = [f for name in names for f in _measure(spec, services, name, window, files or predictions, rollouts)]
+    retired = {one.name for one in services.adapters.releases.retired(spec.name)}  # their figures stand as they are
+    measured = [name for name in names if name not in retired]
+    figures = [f for name in measured for f in _measure(spec, services, name, window, files or predictions, rollouts)]
     figures += [Scope(spec, name, end).figure("unlogged", rows) for name, rows in sorted(lost.items())]
     SLICE_FIGURES.replace(spec.name, services.adapters.lake, end, by_slice)
     FIGURES.replace(spec.name, services.adapters.lake, end, figures)

@@ -18,7 +18,7 @@ from include.specification.usecase import UseCase
 
 
 def decide_retrain(
-    spec: UseCase, services: Services, raised: list[dict], forced: str | None, run: str = ""
+    spec: UseCase, services: Services, raised: list[dict], forced: str | None, run: str = "", reason: str = ""
 ) -> RetrainPlan:
     """Take the alerts that fire now together with those that started the run, decide, and record it.
 
@@ -26,7 +26,8 @@ def decide_retrain(
     would find its own retrain under way and keep the champion.
 
     What serves is what the rollout state names at this moment, whatever the alerts and the newest figures are about.
-    ``forced`` names the person who asks for a retrain without an alert.
+    ``forced`` names the person who asks for a retrain without an alert, and ``reason`` says why. A silent alert counts
+    for nothing, and while the use case is paused only a person starts a retrain.
 
     Raises NotFoundError when no period is published yet, so there is nothing to retrain on.
     """
@@ -37,9 +38,10 @@ def decide_retrain(
         raise NotFoundError(f"{spec.name} has no published period: run the data pipeline first")
     fired = [Alert.model_validate(alert) for alert in raised]
     current = services.adapters.metrics_server.alerts(spec.name)
-    alerts = list({(a.name, a.release, a.period): a for a in [*fired, *current]}.values())
+    heard = services.controls.audible(spec.name, [*fired, *current])
+    alerts = list({(a.name, a.release, a.period): a for a in heard}.values())
     figures, decisions = services.records.decisive_figures(spec), services.records.decisions(spec, decision="retrain")
-    state = services.serving.rollout_state(spec)
+    state, pause = services.serving.rollout_state(spec), services.controls.pause(spec.name)
     period = max((f.period for f in figures), default=published[-1])
     newer = [one for one in services.records.gate_periods(spec) if one >= period]
     model = _model(spec, services)
@@ -54,7 +56,8 @@ def decide_retrain(
         serving=state.champion if state else None,
         released=served.released(decisions, services.records.rollout_events(spec)),
         verdicts=services.records.verdicts(spec, newest=1),
-        forced=forced,
+        forced=f"{forced} ({reason})" if forced and reason else forced,
+        paused=f"keep the champion: paused by {pause.words}; a person may force a retrain" if pause else "",
         due=due_by_policy(spec, period, tested, decisions),
         tested=tested,
         teaches=_teaching(spec, services, fitted) if fitted else lambda periods: True,

@@ -34,6 +34,7 @@ def decide(
     verdicts: Sequence[Verdict] = (),
     forced: str | None = None,
     due: str = "",
+    paused: str = "",
     tested: Sequence[Period] = (),
     teaches: Callable[[Sequence[Period]], bool] = lambda periods: True,
     kept_out: Callable[[Period], Sequence[Period]] = lambda first: (),
@@ -58,6 +59,7 @@ def decide(
     forced : who asks for a retrain without an alert; cooldown and budget do not bind a person, who gets a retrain also
         where a recalibration would do
     due : why a retrain is due without an alert, by ``retrain.every``; cooldown and budget bind it
+    paused : why nothing is retrained by itself now, in words; '' when a person paused nothing
     tested : the periods of the test set that the serving release was released with
     teaches : whether periods may have rows that the serving release has not learned from
     kept_out : the periods of the old test set of a candidate that is tested from a period on
@@ -76,7 +78,8 @@ def decide(
     asked = Cause("asked for" if forced else "due by policy", [why, *look.evidence], [])
     cause = _cause(spec, history.until(test), look) if look.retrains else asked
     window = training_window.choose(spec, test, tested, verdicts, now or datetime.now(UTC))
-    if not forced and (held := _held_back(spec, decisions_history, released, history, window)):
+    held = paused or _held_back(spec, decisions_history, released, history, window)
+    if held and not forced:
         return plan.of("keep", cause, held)
     instead = ""
     if not forced and _repaired(spec, cause, history.until(test)):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.triggers.base import BaseEventTrigger, TriggerEvent
 
-from include.errors import ServiceError
+from include.errors import MoebiusError, ServiceError
 
 if TYPE_CHECKING:  # DAG files are parsed often
     from include.contracts.operations import Alert
@@ -58,11 +58,21 @@ class PrometheusAlertTrigger(BaseEventTrigger):
     async def filter_shared_stream(self, shared_stream: AsyncIterator["list[Alert]"]) -> AsyncIterator[TriggerEvent]:
         seen: set[tuple[str, ...]] = set()
         async for alerts in shared_stream:
-            mine = [a for a in alerts if a.usecase == self.usecase]
+            mine = await asyncio.to_thread(self._audible, [a for a in alerts if a.usecase == self.usecase])
             now: set[tuple[str, ...]] = {(a.name, a.release, a.period) for a in mine}
             if now - seen:
                 yield TriggerEvent({"usecase": self.usecase, "alerts": [a.json_dict() for a in mine]})
             seen = now
+
+    def _audible(self, alerts: "list[Alert]") -> "list[Alert]":
+        """Without those that a person silenced; all of them where that cannot be read."""
+        from include.services import composition
+
+        try:
+            return composition.services().controls.audible(self.usecase, alerts)
+        except MoebiusError as error:
+            log.warning("%s: no silence counts: %s", self.usecase, error)
+            return alerts
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         kwargs = self.serialize()[1]

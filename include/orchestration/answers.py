@@ -11,7 +11,7 @@ from airflow.sdk.configuration import conf
 from include.errors import AccessError
 from include.governance import answers, rights
 from include.orchestration.dags import triggered_by
-from include.orchestration.steps import deliberate
+from include.orchestration.steps import bound, deliberate
 from include.settings import load_settings
 from include.specification.loader import load_usecase
 from include.specification.usecase import UseCase
@@ -80,6 +80,8 @@ class Approval(ApprovalOperator):
         if event.get("error_type") == "timeout":
             raise AccessError(f"nobody answered within {self._spec.approval.expires}: nothing was done; start again")
         answers.require_other(self.subject, event, who_asked())
-        answers.choice(event)
+        if not answers.choice(event):
+            usecase, _, family = self.dag_id.rpartition(".")
+            print(bound(load_usecase(usecase), f"{family}.rejected")(event), flush=True)
         answer = super().execute_complete(context, event)
         return {**answer, "responded_at": answer["responded_at"].isoformat()}

@@ -287,10 +287,10 @@ def yes_or_no(default: bool, title: str, description: str) -> Param:
     return Param(default, type="boolean", title=title, description=description)
 
 
-def confirm_param(spec: UseCase) -> Param:
+def confirm_param(spec: UseCase, *, needed: bool = True) -> Param:
     """A field in which a person types the use case's name."""
     text = "This cannot be undone: type the use case's name."
-    return text_param(None, "Confirm", text, f"^{spec.name}$", needed=True)
+    return text_param(None, "Confirm", text, f"^{spec.name}$", needed=needed)
 
 
 def number(default: float | None, title: str, description: str, least: int | None = None) -> Param:

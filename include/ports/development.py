@@ -58,6 +58,9 @@ class ExperimentTracker(Protocol):
 
     def versions(self, usecase: str) -> list[int]: ...
 
+    def forget(self, model: ModelRef) -> bool:
+        """Delete a version and its model file for good; whether both are gone. What was logged of its run stays."""
+
     def store(self) -> str:
         """The id of the store that runs and versions are in; '' when it has none.
 

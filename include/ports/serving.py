@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 from include.contracts.deployment import ReleaseRef
+from include.contracts.retirement import RetiredRelease
 
 
 class ModelServer(Protocol):
@@ -82,7 +83,17 @@ class ReleaseStore(Protocol):
     def sign_report(self, usecase: str, name: str) -> None:
         """Sign the report of the tests before traffic, which is written after the release was signed."""
 
-    def all(self, usecase: str) -> list[ReleaseRef]: ...
+    def all(self, usecase: str) -> list[ReleaseRef]:
+        """Without those that were retired."""
+
+    def retire(self, usecase: str, one: RetiredRelease) -> None:
+        """Take the files of a release away for good; its name is not given again, and ``get`` says that it was retired.
+
+        May be repeated after a kill.
+        """
+
+    def retired(self, usecase: str) -> list[RetiredRelease]:
+        """What was retired, oldest first."""
 
 
 class ModelState(NamedTuple):

@@ -8,6 +8,7 @@ from include.contracts.guard import PeriodProfile
 from include.contracts.notices import RecordedNotice
 from include.contracts.operations import BlockLoss, Figure, GivenLabel, RecordedDecision, SliceFigure
 from include.contracts.quality import CheckRecord, QuarantinedRow
+from include.contracts.retirement import RecordedRetirement
 from include.contracts.scrub import Scrubbed
 from include.contracts.streaming import RecordedReconciliation
 from include.contracts.tables import CollectedDay, VersionOperation
@@ -34,6 +35,7 @@ APPROVALS = RecordTable("approvals", RecordedApproval, order=("sequence",), rewr
 NOTICES = RecordTable("approval_notices", RecordedNotice, order=("at",), rises=True)
 SCRUBS = RecordTable("scrubs", Scrubbed, order=("at",), rises=True)
 PERIOD_PROFILES = RecordTable("period_profiles", PeriodProfile, order=("at",))
+RETIREMENTS = RecordTable("retirements", RecordedRetirement, order=("at",), rises=True)
 EXPORTS = RecordTable("exports", RecordedExport, order=("created_at",), rises=True)
 
 RECORD_TABLES: dict[str, RecordTable] = {t.name: t for t in globals().values() if isinstance(t, RecordTable)}

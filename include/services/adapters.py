@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 from include.contracts.pseudonyms import KeyRing, is_token
 from include.errors import MissingPeriodError, SpecError
 from include.governance.privacy_state import PrivacyState
+from include.ports.archives import ArchiveStore
 from include.ports.audit import AuditLog, SubjectKeys
 from include.ports.development import ExperimentReader, ExperimentTracker
 from include.ports.exports import ExportStore
@@ -163,6 +164,12 @@ class Adapters:
         return DirectoryReleases(self.settings.releases, self.locks, self.signatures)
 
     @cached_property
+    def archives(self) -> ArchiveStore:
+        from include.adapters.archive_files import ArchiveFiles
+
+        return ArchiveFiles(self.settings.archive)
+
+    @cached_property
     def signatures(self) -> Signatures:
         from include.adapters.signatures import StateRootSignatures
 
@@ -242,10 +249,15 @@ class Adapters:
         texts = {f.name for f in spec.features if f.kind != "numeric"}
         schema = LogSchema(
             spec.inputs, spec.request, spec.feature_names, spec.event.time, Times(**spec.times), texts,
-            lambda: {release.name for release in self.releases.all(spec.name)},
+            lambda: self._release_names(spec),
         )  # fmt: skip
         unreadable = self.unreadable_records(spec.name, PREDICTION_LOG)
         return PredictionSpool(self.settings.prediction_spool / spec.name, self.locks, schema, unreadable)
+
+    def _release_names(self, spec: UseCase) -> set[str]:
+        """Also of those that were retired: their last answers may still be on their way."""
+        retired = {one.name for one in self.releases.retired(spec.name)}
+        return retired | {one.name for one in self.releases.all(spec.name)}
 
     def unreadable_records(self, usecase: str, reader: str) -> "UnreadableRecords":
         """What this reader could not read."""

@@ -9,6 +9,7 @@ from include.services.adapters import Adapters
 from include.services.answers import Answers
 from include.services.approvals import Approvals
 from include.services.audit import Audit
+from include.services.controls import ControlState
 from include.services.places import Places
 from include.services.predictions import Predictions
 from include.services.privacy import Privacy
@@ -45,6 +46,7 @@ class Services:
         self.privacy = Privacy(self.secret, self.records)
         self.audit = Audit(self.adapters, self.answers)
         self.acts = Acts(self.adapters)
+        self.controls = ControlState(self.adapters)
 
     @cached_property
     def access(self) -> "Access":

@@ -126,6 +126,15 @@ class Serving:
             ) from error
         print(f"{what}; all traffic is back on {back.champion}, and every server says so", flush=True)
 
+    def end(self, spec: UseCase) -> None:
+        """End the service: the stable name leaves every server, and nothing serves. May be repeated.
+
+        Raises ServiceError when a server that runs does not answer; the state stands then.
+        """
+        for server in self._adapters.model_servers:
+            server.remove(spec.name)
+        rollout.end(self._adapters.state, spec.name)
+
     def follow(self, spec: UseCase, state: RolloutState) -> None:
         """Wait until the servers follow the written state, installing the stable name where it is not there."""
         self.require_server(spec)

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from include.contracts.calendar import Span
 from include.specification.part import Fault, Length, Name, Part, Reach, Share, SomeLength, named_alike
 from include.specification.schedule import Cron
 
@@ -136,6 +137,29 @@ class Budget(Part):
 
     retrains: int = Field(ge=0)
     per: SomeLength
+
+
+class Retirement(Part):
+    """When a release that has no traffic is proposed for retirement, and how long its archive is kept.
+
+    ``age`` counts from its packaging, ``unused`` from its last traffic where it never was the champion, ``superseded``
+    from the moment that another release took its place, ``decayed`` the same where its last window was a loss beyond
+    ``monitoring.performance_loss``. null: never for this reason. ``check`` is the cron of the proposal; null: by hand.
+    """
+
+    age: SomeLength | None = Span("24 months")
+    unused: SomeLength | None = Span("3 months")
+    superseded: SomeLength | None = Span("12 months")
+    decayed: SomeLength | None = Span("6 months")
+    archive: SomeLength = Span("120 months")
+    check: Cron | None = "0 5 1 * *"
+
+    def faults(self) -> Iterator[Fault]:
+        if self.decayed and self.superseded and self.decayed.hours > self.superseded.hours:
+            text = (
+                f"{self.decayed} is longer than superseded = {self.superseded}, which decayed releases meet too"
+            )
+            yield Fault("decayed", text)
 
 
 class Retrain(Part):

@@ -15,7 +15,7 @@ from include.specification.compliance import Compliance
 from include.specification.names import name_faults
 from include.specification.packaging import AcceptanceTest, Packaging, Serving, unsendable
 from include.specification.part import Fault, Name, Part
-from include.specification.running import Monitoring, Retrain, Rollout
+from include.specification.running import Monitoring, Retirement, Retrain, Rollout
 from include.specification.slicing import slice_columns, slice_faults
 from include.specification.streams import freshness_faults, private_columns, stream_faults
 from include.specification.task import TASKS, Task
@@ -65,6 +65,7 @@ class UseCase(Part):
     privacy: data.Privacy = data.Privacy()
     hand_over: data.HandOver = data.HandOver()
     retention: data.Retention
+    retirement: Retirement = Retirement()
     compliance: Compliance | None = None
 
     @model_validator(mode="before")

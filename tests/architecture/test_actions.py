@@ -16,6 +16,8 @@ CHANGES = (
     "rewriting.rewrite", "state.erase", "state.use_key", "exports.write", "exports.unpack",
     "speed_layer.settle_dead_letters", "quarantine.decide", "GIVEN_LABELS.append", "approvals.adding",
     "lake.delete", "lake.vacuum", "lake.prune", "answers.forget",
+    "serving.end", "releases.retire", "archives.delete", "tracker.forget",
+    "controls.set_pause", "controls.set_silence",
 )  # fmt: skip
 """Calls that change it, as they are written: the ends of their names."""
 
@@ -29,6 +31,7 @@ AUTOMATIC = {
     "rollout.end_rollout": "takes traffic back when a task of the deployment failed",
     "rollout.end_lapsed": "writes down what routers do by then",
     "approval.record_approval": "takes what a person answered, or what the spec leaves to its policy",
+    "retirement.delete_archives": "deletes archives whose retention is over",
     "maintenance.delete_files": "deletes files that no version of a table names",
     "scrub.forget_answers": "deletes answers whose retention is over",
     "monitoring.ship_predictions": "the same, after it moved answers to the lake",

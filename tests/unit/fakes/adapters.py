@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+from include.adapters.archive_files import ArchiveFiles
 from include.adapters.audit_log import SqliteSubjectKeys
 from include.adapters.bom_schema import require_valid
 from include.adapters.release_store import DirectoryReleases
@@ -36,6 +37,7 @@ class FakeAdapters:
         self.releases = DirectoryReleases(settings.releases, self.locks, self.signatures)
         self.streams: dict[str, Any] = {}
         self.audit = MemoryAudit()
+        self.archives = ArchiveFiles(settings.archive)
 
     def require_valid_bom(self, text: str) -> None:
         require_valid(text)

@@ -78,6 +78,11 @@ class MemoryTracker:
     def tags(self, usecase: str, version: int) -> dict[str, str]:
         return dict(self.version_tags.get(version, {}))
 
+    def forget(self, model: ModelRef) -> bool:
+        self.models.pop(model.version, None)
+        self.contents.pop(model.version, None)
+        return True
+
     def versions(self, usecase: str) -> list[int]:
         if self.away:
             raise self.away

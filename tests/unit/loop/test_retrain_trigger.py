@@ -54,8 +54,12 @@ def serve(services: Services, release: str, hours: int = 0) -> None:
 
 @pytest.fixture
 def services(tmp_path: Path) -> Services:
+    return decaying(tmp_path)
+
+
+def decaying(home: Path) -> Services:
     """r0001 serves, and lost in March and April."""
-    made = services_in(tmp_path)
+    made = services_in(home)
     publish(made, "2013-01", "2013-02", "2013-03", "2013-04")
     serve(made, "r0001", hours=-1)
     for period in ("2013-03", "2013-04"):

@@ -52,7 +52,7 @@ def test_the_person_is_who_answered(services: Services) -> None:
 
 
 def test_what_starts_by_itself_is_no_action_of_a_person(services: Services) -> None:
-    begin = guarded(SPEC, services, "deployment.begin", lambda version: "asked")
+    begin = guarded(SPEC, services, "deployment.begin", lambda version: "begun")
     with run(None):
         assert begin(3) == "begun"
     assert events(services) == []
