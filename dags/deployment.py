@@ -7,7 +7,7 @@ itself. A release is an ONNX graph with a parity check and hashes. `rollout.stra
 never answer). Prometheus is watched during the rollout, and once more with all traffic before the promotion. If anything
 fails, all traffic returns to the champion. `docs/guides/rollouts.md` has the rules.
 
-**Runs** on an approval, or by hand with an approved model version and a reason. A use case has one rollout at a time.
+**Runs** on an approval, unless `control` paused the use case, or by hand with an approved version and a reason. A use case has one rollout at a time.
 
 **To stop it by hand**: trigger `rollback` with the operation `abort`; the judging task notices it within a second,
 `watch_ab_test` at its next look (every `ab_test.look_seconds`, 60 s by default).
@@ -26,8 +26,6 @@ fails, all traffic returns to the champion. `docs/guides/rollouts.md` has the ru
 **A verdict on another champion** moves nothing: when another release serves than the one that the verdict names,
 `refit` and `package` are skipped (a shift or the promotion fails), the verdict is withdrawn, and `evaluate_again` starts
 `retrain_evaluation` for the version. Both say why.
-
-**A pause** (`control`) skips `refit` of a run that nobody started by hand. Deploy the version by hand when it is over.
 
 A killed run leaves the previous release serving. Airflow repeats a killed task, and the task continues the rollout. If
 that fails, clear the task to continue. A rollout that was aborted is over: start a new one.

@@ -20,6 +20,14 @@ if TYPE_CHECKING:
     from airflow.sdk.execution_time.hitl import HITLUser
 
 
+REJECTIONS = {
+    "export": "export.rejected",
+    "hand_over": "hand_over.rejected",
+    "retirement": "retirement.rejected",
+}
+"""DAG family → the loop function that takes a rejection."""
+
+
 def who_asked() -> dict[str, str]:
     """Who started this run may not approve what it asks for."""
     return {triggered_by(): "asked for it"}
@@ -82,6 +90,6 @@ class Approval(ApprovalOperator):
         answers.require_other(self.subject, event, who_asked())
         if not answers.choice(event):
             usecase, _, family = self.dag_id.rpartition(".")
-            print(bound(load_usecase(usecase), f"{family}.rejected")(event), flush=True)
+            print(bound(load_usecase(usecase), REJECTIONS[family])(event), flush=True)
         answer = super().execute_complete(context, event)
         return {**answer, "responded_at": answer["responded_at"].isoformat()}

@@ -1,4 +1,4 @@
-"""The one way to an action of a person: its right, confirmation and reason are checked, and the audit log is told."""
+"""The one way to an action of a person: right, confirmation and reason are checked, and the audit log records it."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -113,6 +113,11 @@ def test_the_login_that_asked_cannot_approve_and_another_can(
     assert exported(settings) == []
     approved(clients["approver"], run)
     assert exported(settings) == [("admin", "anna")]
+    told = [e for e in Services(settings).adapters.audit.read() if e.facts.get("run") == identity.in_paths(run)]
+    assert [(e.action, e.by, e.outcome) for e in told if e.action in ("export", "approve_export")] == [
+        ("export", "admin", "asked"), ("export", "admin", "done"),
+        ("approve_export", "anna", "asked"), ("approve_export", "anna", "done"),
+    ]  # fmt: skip
 
 
 def test_who_started_an_evaluation_cannot_approve_its_candidate_and_another_can(
