@@ -16,7 +16,8 @@ ones that met a criterion and stay.
 | `release` that serves, `end_of_service`, `confirm` | the same, and nothing serves afterwards |
 
 **When it waits**: `approve` is a *required action* (see *Browse → Required Actions*, or the tab of the task). Whoever
-asked cannot answer. After 14 days without an answer the run fails and nothing is retired; the next one asks again.
+asked cannot answer. Without an answer within `approval.expires` the run fails and nothing is retired; the next one
+asks again.
 
 **When it fails**
 
@@ -27,8 +28,6 @@ asked cannot answer. After 14 days without an answer the run fails and nothing i
 | `retire` | a server does not follow, or MLflow does not answer | `make status`, then clear the task; it continues |
 | `delete_archives` | something is still there after its deletion | read the message, delete it by hand, clear the task |
 """
-
-from datetime import timedelta
 
 from airflow.sdk import Param, chain
 from airflow.sdk.exceptions import AirflowSkipException
@@ -50,8 +49,6 @@ from include.orchestration.dags import (
 from include.orchestration.steps import Call, step
 from include.specification.usecase import UseCase
 
-OPEN_FOR = timedelta(days=14)
-
 
 def build(spec: UseCase) -> None:
     @step(spec, "retirement.ask", **NO_RETRY, multiple_outputs=False)
@@ -62,7 +59,7 @@ def build(spec: UseCase) -> None:
             raise AirflowSkipException("no release is to be retired")
         return proposal
 
-    approve = Approval(subject=f"{spec.title}: may these releases end?", response_timeout=OPEN_FOR)
+    approve = Approval(subject=f"{spec.title}: may these releases end?")
 
     @step(spec, "retirement.retire")
     def retire(call: Call) -> list[str]:
