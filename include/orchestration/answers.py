@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.standard.operators.hitl import ApprovalOperator
@@ -89,7 +90,7 @@ class Approval(ApprovalOperator):
             raise AccessError(f"nobody answered within {self._spec.approval.expires}: nothing was done; start again")
         answers.require_other(self.subject, event, who_asked())
         if not answers.choice(event):
-            usecase, _, family = self.dag_id.rpartition(".")
-            print(bound(load_usecase(usecase), REJECTIONS[family])(event), flush=True)
+            take = partial(bound, self._spec)
+            print(take(REJECTIONS[self.dag_id.rpartition(".")[2]])(event), flush=True)
         answer = super().execute_complete(context, event)
         return {**answer, "responded_at": answer["responded_at"].isoformat()}

@@ -21,7 +21,7 @@ from tests.dags.snapshot import GRAPH, graph, load_dags
 ALWAYS = {
     "catalog", "data_pipeline", "data_versions", "quarantine", "training", "retrain_evaluation", "deployment",
     "monitoring", "batch_inference", "retrain_trigger", "rollback", "privacy_audit", "export", "edge_bundle", "scrub",
-    "maintenance", "compliance", "audit",
+    "maintenance", "compliance", "audit", "control", "retirement",
 }  # fmt: skip
 WHERE = {
     "compliance_review": lambda spec: spec.compliance,
