@@ -117,6 +117,8 @@ def _actions() -> list[PersonAction]:
             what="answers by {key}", reason=why, kind="use"),
         act("approve_answers", "lets these answers leave", "predictions_of", "predictions_of.export", "answer",
             {"answer": "Approve"}, what="answers by {key}", kind="decision"),
+        act("reject_answers", "keeps them here", "predictions_of", "predictions_of.rejected", "answer",
+            {"answer": "Reject"}, kind="decision"),
         act("reject_export", "keeps it here", "export", "export.rejected", "answer", {"answer": "Reject"},
             kind="decision"),
         act("hand_over", "asks for a hand-over to dev", "hand_over", "hand_over.ask", what="{from} to {to}",

@@ -53,6 +53,11 @@ def ask(
     return about | {"fingerprint": fingerprint, "summary": words}
 
 
+def rejected(spec: UseCase, services: Services, answer: Mapping[str, Any]) -> str:
+    """Nothing leaves."""
+    return f"{spec.name}: no answers leave, {answers.responder(answer)} rejected this request"
+
+
 def export(
     spec: UseCase, services: Services, asked: Mapping[str, Any], value: str, answer: dict | None, run: str
 ) -> ExportManifest:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 REJECTIONS = {
     "export": "export.rejected",
     "hand_over": "hand_over.rejected",
+    "predictions_of": "predictions_of.rejected",
     "retirement": "retirement.rejected",
 }
 """DAG family → the loop function that takes a rejection."""
