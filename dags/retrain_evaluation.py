@@ -8,12 +8,13 @@ average of both models is a second contender; if it is chosen, it is registered 
 
 **Runs** on a new candidate, or by hand with a model version.
 
-**When it waits**: `approve` is a *required action* (see *Browse → Required Actions*, or the tab of the task). Read
-the verdict, approve or reject, and say why. Whoever started the training, or this evaluation by hand, cannot answer;
-an answer without a reason is asked for again. Approvals and rejections are signed into the record of approvals, which
-alone decides what `deployment` may roll out; the task `rejected` shows who rejected and why. A newer verdict withdraws
-a question that nobody answered (`withdrawn`). So does a new champion, also of what was approved: the candidate was not
-compared with it, and `evaluate_again` starts the evaluation of the same version again. The new verdict says why.
+**When it waits**: `approve` is a *required action* (see *Browse → Required Actions*, or the tab of the task); a spec
+with more approvals has `approve_2` and so on. Read the verdict, approve or reject, and say why. Whoever started the
+training, or this evaluation by hand, cannot answer; an answer that does not count is asked for again. Answers are
+signed into the record of approvals, which alone decides what `deployment` may roll out; the task `rejected` shows who rejected
+and why. A question that is not answered in time ends (`expired`). A newer verdict withdraws one that nobody answered
+(`withdrawn`). So does a new champion, also of what was approved: the candidate was not compared with it, and
+`evaluate_again` starts the evaluation of the same version again. The new verdict says why.
 
 **When it fails**
 
@@ -21,6 +22,7 @@ compared with it, and `evaluate_again` starts the evaluation of the same version
 |---|---|---|
 | `compare` | a test set was used in training, the self-test of the gates failed, the serving release is not the recorded one, or no training of this platform registered the version | read the message; nothing was changed. Never deploy around it |
 | `hand_over` | nobody approved the verdict: a task was marked as successful by hand | clear `approve`, and let a person answer |
+| `hand_over` | the model card, dataset or spec changed since it was judged | find out who changed it; evaluate the version again |
 """
 
 from airflow.sdk import chain, task

@@ -20,7 +20,7 @@ class Receiver(Record):
 
 
 class Notice(Record):
-    """What is told, and to whom; ``unreachable`` are names that no setting has an address of."""
+    """A text and its receivers; ``unreachable`` are names that no setting has an address of."""
 
     kind: NoticeKind
     subject: str

@@ -141,7 +141,7 @@ def _answered(
 
 
 def notice(spec: UseCase, services: Services, run: str, kind: NoticeKind, link: str) -> Notice:
-    """What is told about the question of a run; names without an address are recorded as not reached."""
+    """The notice about the question of a run; names without an address are recorded as not reached."""
     history = services.approvals.history(spec)
     told = notices.notice(spec, services, history, _judged(spec, history, run), kind, link)
     for name in told.unreachable:

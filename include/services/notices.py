@@ -1,4 +1,4 @@
-"""Who is told of a question that waits for a person, in which words; and the record of what was sent."""
+"""Notices about a question that waits for a person: receivers and text, and the record of what was sent."""
 
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
@@ -21,7 +21,7 @@ SUBJECTS: dict[NoticeKind, str] = {
 def notice(
     spec: UseCase, services: Services, history: approval.History, judged: ApprovalEntry, kind: NoticeKind, link: str
 ) -> Notice:
-    """What is told about a question, and to whom: who may answer, the channels of the spec and, once the question
+    """Text and receivers of a notice about a question: who may answer, the channels of the spec and, once the question
     escalates, those of its escalation."""
     names = _names(spec, services, history, judged)
     found = [receiver for name in names for receiver in _receivers(services, name)]

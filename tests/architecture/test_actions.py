@@ -33,6 +33,7 @@ AUTOMATIC = {
     "approval.settle": "counts the answers that people gave, or lets the question expire",
     "approval.record_approval": "takes what a person answered, or what the spec leaves to its policy",
     "retirement.delete_archives": "deletes archives whose retention is over",
+    "approval.settle": "ends a question that nobody answered in time, or that a new champion overtook",
     "maintenance.delete_files": "deletes files that no version of a table names",
     "scrub.forget_answers": "deletes answers whose retention is over",
     "monitoring.ship_predictions": "the same, after it moved answers to the lake",
