@@ -156,9 +156,7 @@ class Retirement(Part):
 
     def faults(self) -> Iterator[Fault]:
         if self.decayed and self.superseded and self.decayed.hours > self.superseded.hours:
-            text = (
-                f"{self.decayed} is longer than superseded = {self.superseded}, which decayed releases meet too"
-            )
+            text = f"{self.decayed} is longer than superseded = {self.superseded}, which decayed releases meet too"
             yield Fault("decayed", text)
 
 
