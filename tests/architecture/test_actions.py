@@ -30,7 +30,6 @@ AUTOMATIC = {
     "rollout.keep_champion": "the end of a rollout that the read-out ended",
     "rollout.end_rollout": "takes traffic back when a task of the deployment failed",
     "rollout.end_lapsed": "writes down what routers do by then",
-    "approval.settle": "counts the answers that people gave, or lets the question expire",
     "approval.record_approval": "takes what a person answered, or what the spec leaves to its policy",
     "retirement.delete_archives": "deletes archives whose retention is over",
     "approval.settle": "ends a question that nobody answered in time, or that a new champion overtook",
