@@ -2,7 +2,7 @@
 
 Verifies that nothing in the audit log was altered, signs what came since, and removes what has expired. The log is one
 for all use cases: the first run of a day verifies it, and that stands for 12 hours for the others. A run by hand always
-verifies it anew. `docs/guides/audit.md` says what the log holds and how to search it.
+verifies it again. `docs/guides/audit.md` says what the log holds and how to search it.
 
 | task | does |
 |---|---|
@@ -18,7 +18,7 @@ verifies it anew. `docs/guides/audit.md` says what the log holds and how to sear
 | task | cause | do |
 |---|---|---|
 | `verify`: DamagedStateError | something was altered; the message names each entry, file or row. The alert `MoebiusAuditLogAltered` fires. Nothing is signed or removed until it is repaired | change nothing. Copy the state root and the directory of checkpoints. Find out who could write there (`moebius access review`, logins of the host). Restore the named files from a backup, then run this DAG by hand |
-| `verify`: the copy of the checkpoints is not there | the directory of `MOEBIUS_AUDIT_CHECKPOINTS` was emptied or is not mounted | mount it again; without the copy a log that was made again cannot be told from the true one |
+| `verify`: the copy of the checkpoints is not there | the directory of `MOEBIUS_AUDIT_CHECKPOINTS` was emptied or is not mounted | mount it again; without the copy a log that was made again cannot be distinguished from the true one |
 | `sign`: ServiceError | the directory of checkpoints cannot be written | make it writable, clear the task |
 | `sign`: SettingsError | this process has no key to sign with | restore `keys/approval.key` from a backup, or set `MOEBIUS_APPROVAL_KEY` |
 | `count_uses`, `forget`: ServiceError | the log takes no entry: the disk is full or read-only | free space; until then nothing is changed, decided or shown that the log must have |

@@ -1,4 +1,4 @@
-"""What a request to the API server and its pages is in the audit log: told from method, path and body alone.
+"""What a request to the API server and its pages is in the audit log, by its method, path and body.
 
 Every request that may change something is an event, also of a route that nobody names here; so is every page of ours.
 """

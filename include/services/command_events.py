@@ -15,7 +15,7 @@ def by_command(kind: AuditKind, action: str, **about: Any) -> AuditEvent:
 
 
 def person() -> str:
-    """``os:<login>``: a login of the host, told from one of Airflow; its number where it has no name."""
+    """``os:<login>``: a login of the host, never one of Airflow; its number where it has no name."""
     try:
         return f"os:{getpass.getuser()}"
     except (KeyError, OSError):
