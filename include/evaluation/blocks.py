@@ -63,8 +63,8 @@ def local_starts(spec: UseCase, frame: pd.DataFrame, unit: str) -> np.ndarray:
 
     The hour that a clock shows twice in autumn is one block, which is only more careful.
     """
-    local = pd.to_datetime(frame[spec.event.time], utc=True).dt.tz_convert(spec.calendar.timezone).dt.tz_localize(None)
-    return local.dt.floor(UNITS[unit]).to_numpy()
+    times = pd.to_datetime(frame[spec.event.time], utc=True, cache=False)  # what its cache costs is more than it saves
+    return times.dt.tz_convert(spec.calendar.timezone).dt.tz_localize(None).dt.floor(UNITS[unit]).to_numpy()
 
 
 def _by_time(spec: UseCase, frame: pd.DataFrame, unit: str) -> Blocks:

@@ -57,7 +57,7 @@ def gains_every(
 def _parts(spec: UseCase, frame: pd.DataFrame, every: Every) -> Iterator[tuple[str, np.ndarray]]:
     """Name and rows (positions) of the parts that have enough rows, by time."""
     zone = "UTC" if every == "hour" else spec.calendar.timezone
-    times = pd.to_datetime(frame[spec.event.time], utc=True).dt.tz_convert(zone).dt.tz_localize(None)
+    times = pd.to_datetime(frame[spec.event.time], utc=True, cache=False).dt.tz_convert(zone).dt.tz_localize(None)
     hours, codes = np.unique(times.dt.floor("h").to_numpy(), return_inverse=True)
     names = pd.DatetimeIndex(hours).strftime(FORMS[every].written).to_numpy()[codes]
     for name, rows in sorted(pd.Series(names).groupby(names).indices.items()):

@@ -63,7 +63,7 @@ def days_of(spec: UseCase, rows: pd.DataFrame) -> Days:
     """The days of the rows (n)."""
     if spec.event.time not in rows:
         return Days(np.full(len(rows), -1), 0)
-    codes, distinct = pd.factorize(pd.to_datetime(rows[spec.event.time], utc=True).dt.floor("D"))
+    codes, distinct = pd.factorize(pd.to_datetime(rows[spec.event.time], utc=True, cache=False).dt.floor("D"))
     return Days(codes, len(distinct))
 
 

@@ -24,7 +24,7 @@ def due(spec: UseCase, rows: pd.DataFrame, as_of: datetime, published: datetime 
     """
     if spec.event.label is None or spec.event.time not in rows:
         return np.ones(len(rows), dtype=bool)
-    zone, times = spec.calendar.timezone, pd.to_datetime(rows[spec.event.time], utc=True)
+    zone, times = spec.calendar.timezone, pd.to_datetime(rows[spec.event.time], utc=True, cache=False)
     passed = times <= pd.Timestamp(spec.event.label_delay.before(as_of, zone))
     if published is not None:
         passed &= times < pd.Timestamp(spec.event.lead.before(published, zone))
@@ -36,5 +36,5 @@ def known(spec: UseCase, rows: pd.DataFrame, as_of: datetime) -> np.ndarray:
     there = rows[str(spec.event.label)].notna().to_numpy()
     if spec.event.label_time not in rows:
         return there
-    times = pd.to_datetime(rows[spec.event.label_time], utc=True)
+    times = pd.to_datetime(rows[spec.event.label_time], utc=True, cache=False)
     return there & (times.isna() | (times <= pd.Timestamp(as_of))).to_numpy()

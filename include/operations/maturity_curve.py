@@ -60,8 +60,8 @@ def curve(spec: UseCase, events: pd.DataFrame, as_of: datetime) -> MaturityCurve
     told = event.label is not None and {event.time, event.label, event.label_time} <= {*events}
     if not told or not event.label_delay.hours:
         return None
-    events = events[pd.to_datetime(events[event.time], utc=True) <= pd.Timestamp(as_of)]
-    begun, ended = (pd.to_datetime(events[name], utc=True) for name in (event.time, event.label_time))
+    events = events[pd.to_datetime(events[event.time], utc=True, cache=False) <= pd.Timestamp(as_of)]
+    begun, ended = (pd.to_datetime(events[name], utc=True, cache=False) for name in (event.time, event.label_time))
     known = maturity.known(spec, events, as_of) & ended.notna().to_numpy()
     if not known.any():
         return None
@@ -73,7 +73,7 @@ def usually_known(spec: UseCase, found: MaturityCurve, asked: pd.DataFrame, as_o
     """The share of the labels of the rows that is usually known by now; None where no time is told."""
     if spec.event.time not in asked or asked.empty:
         return None
-    age = _hours(pd.Timestamp(as_of) - pd.to_datetime(asked[spec.event.time], utc=True))
+    age = _hours(pd.Timestamp(as_of) - pd.to_datetime(asked[spec.event.time], utc=True, cache=False))
     return float(np.where(age < 0, 0.0, found.at(age)).mean())
 
 

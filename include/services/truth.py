@@ -158,4 +158,4 @@ def between(periods: list[Period], first: Period, last: Period) -> list[Period]:
 
 
 def _utc(times: Any) -> pd.DatetimeIndex:
-    return pd.DatetimeIndex(pd.to_datetime(times, utc=True)).as_unit("us")
+    return pd.DatetimeIndex(pd.to_datetime(times, utc=True, cache=False)).as_unit("us")

@@ -43,10 +43,10 @@ def mlflow_running(home: Path) -> Iterator[Settings]:
         yield settings
     finally:
         os.killpg(process.pid, signal.SIGTERM)
-        process.wait(timeout=20)
+        process.wait(timeout=60)
 
 
-def _await_answer(settings: Settings, process: subprocess.Popen, log: Path, seconds: float = 60) -> None:
+def _await_answer(settings: Settings, process: subprocess.Popen, log: Path, seconds: float = 240) -> None:
     """Until the database is there too, which ``/health`` does not wait for."""
     url = f"{settings.mlflow_url}/api/2.0/mlflow/experiments/get?experiment_id=0"
     end = time.monotonic() + seconds

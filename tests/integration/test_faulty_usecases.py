@@ -13,13 +13,14 @@ from include.settings import ROOT
 from tests.integration.airflow_fixtures import airflow_settings, api_server
 
 pytestmark = pytest.mark.integration
+UNFINISHED = shutil.ignore_patterns("*.pyc.*")  # what another process compiles now; the rest is compiled
 COPIES = 3  # of flight_delay: with them there are more DAGs than Airflow gives at once
 
 
 def project(root: Path) -> Path:
     """A copy of the project with some use cases more, and one whose spec and one whose module are faulty."""
     for folder in ("dags", "plugins", "include", "feature_repo", "great_expectations", "docker"):
-        shutil.copytree(ROOT / folder, root / folder, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(ROOT / folder, root / folder, ignore=UNFINISHED)
     usecases = root / "include/usecases"
     for number in range(COPIES):
         spec = usecases / f"copy_{number}" / "usecase.yaml"

@@ -42,7 +42,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of the project with the use case of the tutorial."""
     copy = tmp_path_factory.mktemp("project")
     for name in COPIED:
-        shutil.copytree(ROOT / name, copy / name, ignore=shutil.ignore_patterns("__pycache__", "uncommitted"))
+        shutil.copytree(ROOT / name, copy / name, ignore=shutil.ignore_patterns("*.pyc.*", "uncommitted"))
     for name in FILES:
         shutil.copy(ROOT / name, copy / name)
     added = files_of((copy / TUTORIAL).read_text())

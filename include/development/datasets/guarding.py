@@ -48,7 +48,7 @@ def require_sound(spec: UseCase, lake: Lake, dataset: DatasetRef) -> None:
     if not spec.guarded or spec.split.by != "time":
         return
     kept, rows = _kept(spec, lake, dataset.test.periods), read_part(dataset.test)
-    local = pd.to_datetime(rows[spec.event.time], utc=True)
+    local = pd.to_datetime(rows[spec.event.time], utc=True, cache=False)
     said = {}
     for period in dataset.test.periods:
         start, end = spec.calendar.window(period).utc()

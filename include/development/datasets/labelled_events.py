@@ -110,7 +110,7 @@ def _kept_apart(spec: UseCase, rows: pd.DataFrame) -> Frozen:
 
 
 def _mature(times: pd.Series, as_of: datetime) -> pd.Series:
-    return pd.to_datetime(times, utc=True) <= pd.Timestamp(as_of)
+    return pd.to_datetime(times, utc=True, cache=False) <= pd.Timestamp(as_of)
 
 
 def _with_given(
@@ -128,8 +128,8 @@ def _with_given(
     answers = last.loc[events.loc[lacks, spec.event.id]]
     filled = events.astype({label: object}).assign(**{PERSON: lacks})
     filled.loc[lacks, label] = answers[label].to_numpy(dtype=object)
-    filled[time] = pd.to_datetime(filled[time], utc=True).mask(lacks)
-    filled.loc[lacks, time] = pd.to_datetime(answers[time], utc=True).to_numpy()
+    filled[time] = pd.to_datetime(filled[time], utc=True, cache=False).mask(lacks)
+    filled.loc[lacks, time] = pd.to_datetime(answers[time], utc=True, cache=False).to_numpy()
     return filled, int(lacks.sum())
 
 

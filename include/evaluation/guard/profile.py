@@ -39,7 +39,7 @@ def profile(
     ``unlabelled`` is how many rows have no label; None: unknown.
     """
     ordered = rows.sort_values([spec.event.time, spec.event.id], kind="stable", ignore_index=True)
-    local = pd.to_datetime(ordered[spec.event.time], utc=True).dt.tz_convert(spec.calendar.timezone)
+    local = pd.to_datetime(ordered[spec.event.time], utc=True, cache=False).dt.tz_convert(spec.calendar.timezone)
     numbers, categories = _numbers(spec, ordered), _categories(spec, ordered)
     clock = {HOUR: local.dt.hour.to_numpy(float), WEEKDAY: local.dt.dayofweek.to_numpy(float)}
     shapes = {name: number_shape(values) for name, values in numbers.items()}
@@ -68,7 +68,9 @@ def _label_shape(spec: UseCase, rows: pd.DataFrame, unlabelled: int | None) -> d
     shape = {} if unlabelled is None else {"missing": unlabelled / max(len(rows) + unlabelled, 1)}
     if spec.event.label_time not in rows or rows.empty:
         return shape
-    known, happened = (pd.to_datetime(rows[name], utc=True) for name in (spec.event.label_time, spec.event.time))
+    known, happened = (
+        pd.to_datetime(rows[name], utc=True, cache=False) for name in (spec.event.label_time, spec.event.time)
+    )
     hours = (known - happened).median() / pd.Timedelta(hours=1)
     return shape | {"delay": float(np.log1p(max(hours, 0)))}
 
