@@ -36,7 +36,7 @@ NOTHING = -1 << 63
 """Stands for a whole number or a time that is not known."""
 SHOWN = ("sequence", "at", "event", "version", "by", "reason")
 """What the record of approvals repeats of an entry beside what was signed."""
-MANIFEST, ENVELOPE = "release.json", "release.dsse.json"
+MANIFEST, ENVELOPES = "release.json", ("release.dsse.json", "tested.dsse.json")
 sha256 = hashlib.sha256
 Entry = dict[str, Any]
 
@@ -77,6 +77,14 @@ def included_root(leaf: bytes, index: int, size: int, path: list[bytes]) -> byte
     return node if last == 0 else None
 
 
+def decoded(text: str) -> bytes:
+    """Of base64 in its one form: its last letter may have bits that decoding ignores."""
+    content = base64.b64decode(text, validate=True)
+    if base64.b64encode(content).decode() != text:
+        raise ValueError("it is base64 with other last bits")
+    return content
+
+
 def fingerprint(public: str) -> str:
     return sha256(public.encode()).hexdigest()[:16]
 
@@ -94,7 +102,7 @@ class Keys:
             return f"it names the key {key}, which is none of the {len(self.known)} public keys"
         try:
             public = Ed25519PublicKey.from_public_bytes(base64.b64decode(self.known[key]))
-            public.verify(base64.b64decode(signature, validate=True), content)
+            public.verify(decoded(signature), content)
         except (InvalidSignature, binascii.Error, ValueError):
             return f"the signature is not that of key {key} on this content"
         return ""
@@ -349,27 +357,28 @@ def verify_release(directory: Path, keys: Keys, heads: Entry) -> tuple[list[str]
         faults.append(f"release {name}: {MANIFEST} was changed: it is not the one that a checkpoint names")
     for inside, digest in sorted(files.items()):
         faults += verify_file(directory, inside, digest, name)
-    envelope = directory / ENVELOPE
-    if envelope.is_file():
-        faults += verify_envelope(envelope, directory, name, keys)
-    unknown = "" if head or envelope.is_file() else f"release {name}: no checkpoint and no envelope binds its manifest"
+    envelopes = [directory / one for one in ENVELOPES if (directory / one).is_file()]
+    faults += [fault for one in envelopes for fault in verify_envelope(one, directory, name, keys)]
+    unknown = "" if head or envelopes else f"release {name}: no checkpoint and no envelope binds its manifest"
     return faults, unknown
 
 
 def verify_envelope(file: Path, directory: Path, name: str, keys: Keys) -> list[str]:
-    """Faults of a DSSE envelope with an in-toto statement about the files of a release."""
+    """Faults of a DSSE envelope whose in-toto statement (OpenSSF model signing) names files of a release."""
     try:
         envelope = json.loads(file.read_bytes())
-        kind, payload = envelope["payloadType"].encode(), base64.b64decode(envelope["payload"], validate=True)
+        kind, payload = envelope["payloadType"].encode(), decoded(envelope["payload"])
         encoded = b"DSSEv1 %d %b %d %b" % (len(kind), kind, len(payload), payload)
-        wrong = [keys.verify(encoded, one["sig"], one.get("keyid", "")) for one in envelope["signatures"]]
-        subjects = json.loads(payload)["subject"]
+        wrong = [keys.verify(encoded, one["sig"], str(one["keyid"])) for one in envelope["signatures"]]
         if not wrong or all(wrong):
             return [f"release {name}: {file.name} was altered or forged: {wrong[0] if wrong else 'nobody signed it'}"]
-        return [
-            fault for one in subjects for fault in verify_file(directory, one["name"], one["digest"]["sha256"], name)
-        ]
-    except (ValueError, KeyError, TypeError, AttributeError, binascii.Error) as error:
+        statement = json.loads(payload)
+        resources = [(one["name"], one["digest"]) for one in statement["predicate"]["resources"]]
+        digest = sha256(b"".join(bytes.fromhex(one) for _, one in resources)).hexdigest()
+        if statement["subject"][0]["digest"]["sha256"] != digest:
+            return [f"release {name}: {file.name} names another digest than that of its files"]
+        return [fault for inside, one in resources for fault in verify_file(directory, inside, one, name)]
+    except (ValueError, KeyError, IndexError, TypeError, AttributeError, binascii.Error) as error:
         return [f"release {name}: {file.name} is no envelope ({type(error).__name__})"]
 
 
