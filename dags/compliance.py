@@ -16,7 +16,7 @@ has who made it and why. A bundle with the same content that is there already st
 | `write_bundle`: SettingsError | the worker has no key to sign with | `docs/guides/compliance.md` |
 """
 
-from include.orchestration.dags import dag_family, form, reason_param, release_param, triggered_by
+from include.orchestration.dags import dag_family, form, reason_param, release_param
 from include.orchestration.steps import Call, step
 from include.specification.usecase import UseCase
 
@@ -24,7 +24,7 @@ from include.specification.usecase import UseCase
 def build(spec: UseCase) -> None:
     @step(spec, "compliance.write_bundle", multiple_outputs=False)
     def write_bundle(call: Call) -> dict:
-        return call(form()["release"], form()["reason"], triggered_by())
+        return call(form()["release"])
 
     write_bundle()
 

@@ -18,13 +18,17 @@ def bundle_command(
     reason: Annotated[str, typer.Option(help="why; the audit log keeps it")] = "",
 ) -> None:
     """Write the bundle below <home>/compliance, and say what is missing. The audit log has who made it."""
-    from getpass import getuser
-
+    from include.governance.audited import audited
     from include.loop.compliance import write_bundle
+    from include.services.command_events import by_command
+    from include.services.compliance import BUNDLED
     from include.services.composition import services
     from include.specification.loader import load_usecase
 
-    made = write_bundle(load_usecase(usecase), services(), release, reason, getuser(), via="command", out=out)
+    spec, here = load_usecase(usecase), services()
+    event = by_command("access", BUNDLED, usecase=usecase, what=f"release {release}", reason=reason)
+    with audited(here.adapters.audit, event):
+        made = write_bundle(spec, here, release, out)
     print(visible(told(made, out)))
 
 

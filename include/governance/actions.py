@@ -127,6 +127,8 @@ def _actions() -> list[PersonAction]:
             {"answer": "Approve"}, what="{from} to {to}", kind="decision"),
         act("reject_hand_over", "keeps it here", "hand_over", "hand_over.rejected", "answer", {"answer": "Reject"},
             kind="decision"),
+        act("compliance_bundle", "writes the evidence bundle of a release", "compliance", "compliance.write_bundle",
+            what="release {release}", reason=why, kind="access"),
         act("take_in", "takes handed-over data into dev", "take_in", "take_in.take_in", what="hand-over {name}"),
     ]  # fmt: skip
 

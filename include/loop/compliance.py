@@ -2,13 +2,11 @@
 
 import hashlib
 import json
-import shutil
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from include.contracts.audit import AuditEvent, Via
 from include.contracts.compliance import Bundle, BundleFile, BundleManifest
 from include.deployment import release as releases
 from include.errors import DamagedStateError, NotFoundError, SettingsError
@@ -24,16 +22,8 @@ from include.specification.usecase import UseCase
 MANIFEST, TREE = "manifest.json", "bundle.json"
 
 
-def write_bundle(
-    spec: UseCase,
-    services: Services,
-    release: str | None,
-    reason: str,
-    by: str,
-    via: Via = "form",
-    out: Path | None = None,
-) -> dict[str, Any]:
-    """Write the bundle of a release, by default of the one that serves, below ``<home>/compliance``, and audit it.
+def write_bundle(spec: UseCase, services: Services, release: str | None, out: Path | None = None) -> dict[str, Any]:
+    """Write the bundle of a release, by default of the one that serves, below ``<home>/compliance``.
 
     A bundle with the same content that is there already stays, with its time. ``out``: a new directory for a copy.
     Returns ``{"bundle", "new", "items", "missing"}``.
@@ -55,15 +45,13 @@ def write_bundle(
     bundle = assembly.bundle(facts, law.laws(), services.settings.environment, made_at)
     earlier = _same(spec, services, bundle)
     place = earlier or _place(spec, services, bundle)
-    with services.places.aside() as aside:
-        if not earlier:
+    if not earlier:
+        with services.places.aside() as aside:
             _write(spec, services, facts, bundle, aside / "bundle")
-        _audit(services, bundle, by, via, reason, out)
-        if not earlier:
             place.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             (aside / "bundle").rename(place)
     if out is not None:
-        shutil.copytree(place, out)
+        _copy(place, out)
     missing = [f"{item.key}: {gap.because}" for item in bundle.items for gap in item.gaps]
     return {"bundle": str(place), "new": not earlier, "items": bundle.counts, "missing": missing}
 
@@ -119,13 +107,11 @@ def _copies(spec: UseCase, services: Services, facts: Facts) -> Iterator[tuple[s
     yield "approvals.json", json.dumps(signed, indent=1, ensure_ascii=False).encode()
 
 
-def _audit(services: Services, bundle: Bundle, by: str, via: Via, reason: str, out: Path | None) -> None:
-    facts = {"content": bundle.content, "items": bundle.counts, "out": str(out or "")}
-    event = AuditEvent(
-        at=datetime.now(UTC), kind="access", action=compliance.BUNDLED, by=by, via=via, usecase=bundle.usecase,
-        what=f"release {bundle.release}", reason=reason, facts=facts,
-    )  # fmt: skip
-    services.adapters.audit.append([event])
+def _copy(place: Path, out: Path) -> None:
+    """The files are for their owner alone there, too."""
+    out.mkdir(parents=True, mode=0o700)
+    for file in (file for file in place.rglob("*") if file.is_file()):
+        _put(out / file.relative_to(place), file.read_bytes())
 
 
 # -- proof of a bundle

@@ -52,8 +52,9 @@ def gather(spec: UseCase, services: Services, release: ReleaseRef) -> Facts:
     Raises DamagedReleaseError when a file of the release was changed, DeploymentError when the record of approvals was:
     what was altered is no evidence.
     """
-    releases.verify(Path(release.path))
-    adapters, manifest = services.adapters, releases.manifest(Path(release.path))
+    adapters = services.adapters
+    release = adapters.releases.verified(spec.name, release.name)
+    manifest = releases.manifest(Path(release.path))
     history = services.approvals.history(spec)
     entries = _about(history, release)
     model = services.approvals.registered(spec, release.model_version)
@@ -68,6 +69,7 @@ def gather(spec: UseCase, services: Services, release: ReleaseRef) -> Facts:
         release=release,
         manifest=manifest,
         manifest_sha=sha256(Path(release.path) / releases.MANIFEST),
+        files=_files(Path(release.path)),
         packaged_at=packaged,
         releases=adapters.releases.all(spec.name),
         serving=state.champion if state else None,
@@ -84,6 +86,12 @@ def gather(spec: UseCase, services: Services, release: ReleaseRef) -> Facts:
         audit=_audit(spec, services, since),
         **_recorded(spec, services, release, model),
     )
+
+
+def _files(directory: Path) -> dict[str, str]:
+    """SHA-256 of every file of the release, which its signature was verified for; hidden ones are in the making."""
+    inside = (path for path in sorted(directory.rglob("[!.]*")) if path.is_file())
+    return {path.relative_to(directory).as_posix(): sha256(path) for path in inside}
 
 
 def _changed(release: ReleaseRef) -> datetime:

@@ -1,4 +1,4 @@
-"""GDPR, articles 13 to 15 and 22: what data subjects are told, what they can ask, who intervened."""
+"""GDPR, articles 13 to 15 and 22: information for data subjects, their access, and who intervened."""
 
 from typing import Any
 

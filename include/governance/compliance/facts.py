@@ -58,6 +58,7 @@ class Facts:
     release: ReleaseRef
     manifest: Mapping[str, Any]
     manifest_sha: str
+    files: Mapping[str, str]
     packaged_at: datetime
     releases: Sequence[ReleaseRef]
     serving: str | None
@@ -97,12 +98,12 @@ class Facts:
         return Evidence(what=what, kind="specification", where=where, at=None, sha256=self.spec_sha)
 
     def of_release(self, what: str, file: str = "") -> Evidence | Gap:
-        """A file of the release, or its manifest; the hash is the one that the manifest was sealed with."""
+        """A file of the release, or its manifest."""
         where = f"release {self.release.name}"
         if not file:
             copied = Kept(f"{where}/release.json", self.packaged_at, self.manifest_sha, copy="release.json")
             return copied.evidence(what, "release")
-        if (digest := self.manifest["files"].get(file)) is None:
+        if (digest := self.files.get(file)) is None:
             return Gap(
                 because=f"{what}: {where} has no {file}; it was packaged by an earlier version",
                 give=f"train and deploy a version anew ({self.spec.name}.training)",

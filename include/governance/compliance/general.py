@@ -1,6 +1,7 @@
 """AI Act, Annex IV, points 1 and 2: what the system is, and how it was made."""
 
 from include.contracts.compliance import Gap, Table
+from include.contracts.deployment import BOM, TEST_REPORT
 from include.governance.compliance.answering import Answer, Found, answers, table
 from include.governance.compliance.facts import Facts
 
@@ -61,7 +62,11 @@ def software(f: Facts) -> Answer:
     )
     return Answer(
         [one for one in says if one],
-        [f.of_model("lock file of the training", "constraints.txt"), f.of_release("version of the runtime")],
+        [
+            f.of_model("lock file of the training", "constraints.txt"),
+            f.of_release("version of the runtime"),
+            f.of_release("bill of materials (CycloneDX)", BOM),
+        ],
     )
 
 
@@ -244,6 +249,7 @@ def testing(f: Facts) -> Answer:
         f.of_model("behaviour tests", "behaviour.json"),
         f.of_model("figures by group", "fairness.json", "in_sample_fairness.json"),
         f.of_release("parity with the trained model", "report.json"),
+        f.of_release("tests before traffic", TEST_REPORT),
     ]
     if not f.verdict:
         give = f"run {f.spec.name}.retrain_evaluation with version {f.release.model_version}"
@@ -286,8 +292,8 @@ def _judged(f: Facts) -> list[Table]:
 def security(f: Facts) -> Answer:
     spec = f.spec
     says = [
-        "Every file of the release is bound to its manifest by SHA-256 and was verified for this bundle. Approvals are "
-        "a chain of signed entries. Clients on other machines pass a gateway: keys or tokens, TLS, rate limits."
+        "The signature of the release and the SHA-256 of each of its files were verified for this bundle. Approvals "
+        "are a chain of signed entries. Clients on other machines pass a gateway: keys or tokens, TLS, rate limits."
     ]
     return Answer(
         says,
