@@ -19,7 +19,7 @@ def bundle_command(
 ) -> None:
     """Write the bundle below <home>/compliance, and say what is missing. The audit log has who made it."""
     from include.governance.audited import audited
-    from include.loop.compliance import write_bundle
+    from include.loop.compliance import make
     from include.services.command_events import by_command
     from include.services.compliance import BUNDLED
     from include.services.composition import services
@@ -28,7 +28,7 @@ def bundle_command(
     spec, here = load_usecase(usecase), services()
     event = by_command("access", BUNDLED, usecase=usecase, what=f"release {release}", reason=reason)
     with audited(here.adapters.audit, event):
-        made = write_bundle(spec, here, release, out)
+        made = make(spec, here, release, out)
     print(visible(told(made, out)))
 
 

@@ -22,7 +22,12 @@ from include.specification.usecase import UseCase
 MANIFEST, TREE = "manifest.json", "bundle.json"
 
 
-def write_bundle(spec: UseCase, services: Services, release: str | None, out: Path | None = None) -> dict[str, Any]:
+def write_bundle(spec: UseCase, services: Services, release: str | None) -> dict[str, Any]:
+    """What ``make`` does, asked for by a form: an action of the registry, which audits it."""
+    return make(spec, services, release)
+
+
+def make(spec: UseCase, services: Services, release: str | None, out: Path | None = None) -> dict[str, Any]:
     """Write the bundle of a release, by default of the one that serves, below ``<home>/compliance``.
 
     A bundle with the same content that is there already stays, with its time. ``out``: a new directory for a copy.

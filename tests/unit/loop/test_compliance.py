@@ -87,7 +87,7 @@ def items(shared: tuple[Services, Path, Bundle]) -> dict[str, Item]:
 
 
 def written(services: Services, release: str = "r0002", spec: Any = SPEC, **given: Any) -> tuple[Path, Bundle]:
-    made = compliance.write_bundle(spec, services, release, **given)
+    made = compliance.make(spec, services, release, **given)
     place = Path(made["bundle"])
     return place, Bundle.model_validate_json((place / "bundle.json").read_text())
 
