@@ -7,7 +7,7 @@ import pytest
 
 from include.adapters.experiment_tracker import MlflowTracker
 from include.adapters.lake import DeltaLake
-from include.errors import NotFoundError, ServiceError
+from include.errors import NotFoundError
 from include.loop import retirement, rollout
 from include.records.registry import RETIREMENTS
 from include.services.composition import Services
@@ -46,7 +46,7 @@ def test_a_release_ends_in_an_archive_and_its_deletion_is_proved(services: Servi
     (deleted,) = RETIREMENTS.read(SPEC.name, lake, event="deleted")
     assert deleted.facts["model"] == {"version": model.version, "sha256": model.artifact_hash, "absent": True}
     assert model.version not in tracker.versions(SPEC.name)
-    with pytest.raises(ServiceError):
+    with pytest.raises(NotFoundError, match=r"model\.zip"):
         tracker.load(model)
     assert tracker.document(model, "card.md") == "# card", "what was logged of the run stays"
     proof = RETIREMENTS.read(SPEC.name, lake, newest=1)[0]
