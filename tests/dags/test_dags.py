@@ -22,6 +22,7 @@ ALWAYS = {
     "catalog", "data_pipeline", "data_versions", "quarantine", "training", "retrain_evaluation", "deployment",
     "monitoring", "batch_inference", "retrain_trigger", "rollback", "privacy_audit", "export", "edge_bundle", "scrub",
     "maintenance", "compliance", "audit", "control", "retirement",
+    "predictions_of",
 }  # fmt: skip
 WHERE = {
     "compliance_review": lambda spec: spec.compliance,

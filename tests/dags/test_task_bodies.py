@@ -130,6 +130,10 @@ def test_every_task_calls_its_loop_function_with_what_it_takes(loop: dict[str, M
         "rollout.look_at_ab_test",
         "approval.question",
         "approval.record_answer",
+        "approval.notice",
+        "approval.post",
+        "approval.record_notice",
+        "approval.settle",
     }
     assert called(loop) | in_forms | {"rollout.mirror_traffic", "rollout.keep_champion"} == set(loop)
     for name, function in loop.items():
