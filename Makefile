@@ -20,7 +20,7 @@ export AIRFLOW_HOME ?= $(CURDIR)/$(STATE)/airflow
 export AIRFLOW__CORE__LOAD_EXAMPLES := False
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test setup up down status lint unit integration e2e full bench read gateway reproduce clean
+.PHONY: help demo test setup up down status lint types rules unit integration e2e full bench read gateway reproduce clean
 
 help: ## list the verbs
 	@grep -hE '^[a-z0-9]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -32,7 +32,7 @@ demo: $(READY) ## set everything up and run the whole loop on the flights of 201
 test unit integration e2e: export OMP_NUM_THREADS := 1
 
 test: lint setup ## set everything up and run every test: lint, unit, integration, e2e (WORKERS=2: that many processes)
-	$(PYTEST)
+	$(PYTEST) --ignore=tests/architecture # `lint` ran these
 
 setup: $(READY) ## make both Python environments; install Prometheus and Redis where they are missing
 	@$(MOEBIUS) setup
@@ -49,8 +49,13 @@ status: $(READY) ## show which services run, where, and how much memory they tak
 lint: $(READY) ## check style, types, import contracts and the rules of the tree
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	@$(MAKE) --no-print-directory --jobs 2 --output-sync types rules
+
+types:
 	$(BIN)/mypy
 	MYPYPATH=$(SERVING) $(BIN)/mypy --allow-untyped-defs --allow-incomplete-defs $(SERVING)
+
+rules:
 	$(BIN)/lint-imports
 	$(BIN)/python -m pytest -q tests/architecture
 
@@ -84,7 +89,7 @@ clean: down ## remove all state (var/; with ENV=dev: var/dev/); the virtual envi
 
 $(VENV)/.ready: requirements.txt constraints.txt
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.txt -c constraints.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-compile -r requirements.txt -c constraints.txt
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e . # the command line
 	$(BIN)/python -m compileall -q -j 2 $(VENV)/lib >/dev/null || true
 	@touch $@
