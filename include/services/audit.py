@@ -96,7 +96,7 @@ class Audit:
         settings = self._adapters.settings
         with tempfile.TemporaryDirectory() as approvals:
             self._export_approvals(Path(approvals))
-            keys = verify_audit.Keys([settings.approval_public_keys])
+            keys = verify_audit.Keys([file for file in [settings.approval_public_keys] if file.is_file()])
             faults, notes, counts = verify_audit.verify(
                 settings.audit, keys, settings.audit_checkpoints, Path(approvals), settings.releases
             )
@@ -110,11 +110,14 @@ class Audit:
     def export(self, directory: Path, *, releases: bool = True) -> Path:
         """Copy what an auditor verifies elsewhere: log, approvals, releases, public keys and the verifier itself.
 
-        No key of a person is among it: values of people stay sealed. Raises DataError when the directory has files.
+        No key of a person is among it: values of people stay sealed. Raises DataError when the directory has files,
+        NotFoundError when nothing was signed yet.
         """
         from include.adapters.audit_log import verify_audit
 
         settings = self._adapters.settings
+        if not self._adapters.audit.checkpoints():
+            raise NotFoundError("the audit log has no checkpoint to verify it by: run `moebius audit checkpoint` first")
         if directory.exists() and any(directory.iterdir()):
             raise DataError(f"{directory} is not empty: name a new directory for the export of the audit log")
         _copy(settings.audit, directory / "log")
