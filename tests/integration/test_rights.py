@@ -188,7 +188,8 @@ def asked(client: httpx.Client, route: str) -> int:
 
 def expected(role: Role, route: str, rule: Rule) -> bool:
     """A route without a DAG is served to whoever may do it with some DAG; what it finds is another matter."""
-    if "{dag_id}" not in route or not isinstance(rule, str) or rule in ("open", "task"):
+    of_a_dag = "{dag_id}" in route or "dag_id" in BODIES.get(route, {})
+    if not of_a_dag or not isinstance(rule, str) or rule in ("open", "task"):
         return served(role, rule)
     return mine(role, "training", rule)
 
