@@ -91,7 +91,7 @@ def scheduler(settings: Settings) -> Iterator[Running]:
 
 def environment(settings: Settings) -> dict[str, str]:
     """That of every process of Airflow, with the secrets of this state root."""
-    return airflow.environment(settings) | secrets.environment(settings, ["airflow_jwt", "airflow_api"])
+    return airflow.environment(settings) | secrets.environment(settings, ["airflow_jwt", "airflow_api", "approval_key"])
 
 
 @contextmanager
