@@ -4,7 +4,7 @@ import json
 import secrets
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from include.ports.state import Locks
 LOCK = "audit"
 BATCH = b'"batch":{'
 """Stands in the line of a batch."""
+KeyOf = Callable[[str], bytes | None]
 Pseudonym = Callable[[str, str], str]
 """Use case and value of a person → the value that a key is kept under: the pseudonym, where there are keys for one."""
 
@@ -54,13 +55,13 @@ class FileAuditLog:
         yield from sorted(within, key=lambda event: event.at)
 
     def entries(self, since: datetime | None = None, until: datetime | None = None) -> Iterator[AuditEntry]:
-        bounds = self._signed.bounds()
+        bounds, key_of = self._signed.bounds(), cache(self._keys.by_id)
         for day in self._files.days():
             first, last = bounds.get((day, self._files.size(day)), (None, None))
             if (until and first and first >= until) or (since and last and last < since):
                 continue
             place = self._directory / f"{day}.jsonl"
-            yield from (self._opened(day, line, place) for line in self._files.lines(day))
+            yield from (self._opened(day, line, place, key_of) for line in self._files.lines(day))
 
     def batches(self, usecase: str, table: str, since: datetime | None = None) -> Iterator[AuditEntry]:
         for day in self._files.days():
@@ -145,13 +146,14 @@ class FileAuditLog:
             content["subject"][column] = {"key": name, "sealed": sealed}
         return content
 
-    def _opened(self, day: str, line: bytes, place: Path) -> AuditEntry:
+    def _opened(self, day: str, line: bytes, place: Path, key_of: KeyOf | None = None) -> AuditEntry:
         try:
             content = json.loads(line)
             entry = {"day": day, "number": content["n"], "at": content.get("at"), "batch": content.get("batch")}
             if event := content.get("event"):
                 plain = AuditEvent.model_validate({**event, "subject": {}})
-                subject = {column: self._value(plain, column, sealed) for column, sealed in event["subject"].items()}
+                find = key_of or self._keys.by_id
+                subject = {name: _value(find, plain, name, sealed) for name, sealed in event["subject"].items()}
                 entry["event"] = plain.model_copy(update={"subject": subject})
             return AuditEntry.model_validate(entry)
         except (ValueError, KeyError, TypeError, AttributeError) as error:
@@ -159,11 +161,6 @@ class FileAuditLog:
                 f"{place} has a line that is no entry of the audit log ({type(error).__name__}): `moebius audit "
                 "verify` names it; restore the file from a backup"
             ) from None
-
-    def _value(self, event: AuditEvent, column: str, sealed: dict[str, str]) -> str:
-        key = self._keys.by_id(sealed["key"])
-        value = sealing.unseal(key, sealed["sealed"], _about(event, column)) if key else None
-        return ERASED if value is None else value
 
     def _span(self, day: str) -> tuple[datetime, datetime] | None:
         """The earliest and the latest time of an event of the day."""
@@ -214,6 +211,12 @@ def _is_of(line: bytes, usecase: str, table: str) -> bool:
         return bool(batch) and (batch["usecase"], batch["table"]) == (usecase, table)
     except (ValueError, KeyError, TypeError, AttributeError):  # the verifier names it
         return False
+
+
+def _value(key_of: KeyOf, event: AuditEvent, column: str, sealed: dict[str, str]) -> str:
+    key = key_of(sealed["key"])
+    value = sealing.unseal(key, sealed["sealed"], _about(event, column)) if key else None
+    return ERASED if value is None else value
 
 
 def _about(event: AuditEvent, column: str) -> bytes:
