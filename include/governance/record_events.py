@@ -102,6 +102,14 @@ MIRRORED: dict[str, Mirrored] = {
         lambda row, rows: f"{rows} labels of selection {row['selection']}",
         same=lambda row: (row["given_by"], row["selection"]),
     ),
+    registry.RETIREMENTS.name: Mirrored(
+        "decision",
+        lambda row: f"retirement_{row['event']}",
+        lambda row: row["by"],
+        lambda row, rows: f"release {row['release']}",
+        lambda row: row["reason"],
+        facts=lambda row: {"model_version": row["model_version"], "run": row["run"]},
+    ),
     registry.ROLLOUT_EVENTS.name: Mirrored(
         "change",
         lambda row: row["event"],
