@@ -18,11 +18,13 @@ from airflow.triggers.base import TriggerEvent
 from include.formats.identity import in_paths
 from include.governance.answers import APPROVE, REJECT
 from include.loop import rollout
+from include.orchestration import approval_form
 from include.orchestration.approval_form import FIELDS, ApprovalForm, QuestionTrigger
 from include.orchestration.auth import OURS
 from include.orchestration.dags import STARTED_BY, starters
 from include.services import composition, verdicts
 from include.services.composition import Services
+from include.specification.approving import Stage
 from include.specification.loader import load_usecase
 from tests.unit.fakes.adapters import packaged, services_in
 from tests.unit.loop.loop_worlds import register, verdict
@@ -107,6 +109,27 @@ def test_what_follows_is_by_the_answer(
 ) -> None:
     said = form.execute_complete(CONTEXT, answer("olga", chosen))
     assert (followed, said["by"], said["reason"]) == ([task], "olga", "it is better")
+
+
+def test_each_answer_that_the_spec_wants_has_a_form_of_its_own(
+    services: Services, asked: list[dict[str, Any]], followed: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AIRFLOW__CORE__AUTH_MANAGER", OURS)
+    two = SPEC.model_copy(update={"approval": SPEC.approval.model_copy(update={"stages": [Stage(name="b", quorum=2)]})})
+    first, second = approval_form.forms(two)
+    assert (first.task_id, second.task_id) == ("approve", "approve_2")
+    assert second.subject.endswith("Stage b, approval 2 of 2")
+    first.execute_complete(CONTEXT, answer("olga"))
+    with pytest.raises(TaskDeferred) as waiting:
+        second.execute(CONTEXT)
+    assert [user["id"] for user in asked[-1]["assigned_users"]] == ["admin"]
+    assert "**olga** agreed" in asked[-1]["body"]
+    with pytest.raises(TaskDeferred) as reminded:
+        second.execute_complete(CONTEXT, {"news": "remind"})
+    assert (len(asked), type(reminded.value.trigger)) == (1, type(waiting.value.trigger))
+    first.execute(CONTEXT)
+    second.execute_complete(CONTEXT, answer("admin"))
+    assert followed == ["approve_2", "approve_2", "hand_over"]
 
 
 def test_a_newer_verdict_wakes_the_question_and_ends_it_as_withdrawn(
