@@ -65,7 +65,7 @@ def test_a_process_without_the_private_key_reads_and_cannot_sign(tmp_path: Path)
     publish_signing_key(trusted := tmp_path / "approval.pub", KEY)
     reader = StateRootSignatures("", trusted)
     assert len(approval_record.entries(rows(), "u", "prod", reader.verifier())) == 3
-    with pytest.raises(SettingsError, match="no key to sign approvals with"):
+    with pytest.raises(SettingsError, match="no key to sign approvals and releases with"):
         reader.sign("text")
 
 
