@@ -14,7 +14,9 @@ from include.deployment import edge, rollout, scoring
 from include.deployment.release import manifest
 from include.deployment.requests import answered, request
 from include.errors import ApprovalError, DeploymentError, NotFoundError
+from include.governance.compliance import assembly, law
 from include.loop import edge_bundle
+from include.services import compliance
 from include.services.composition import Services
 from include.settings import Settings
 from tests.integration.pipeline_fixtures import AT, SPEC, Serving, requests_frame
@@ -53,6 +55,17 @@ def test_it_answers_every_row_as_the_release_does(tmp_path: Path) -> None:
     np.testing.assert_allclose(answered(answers), scoring.scores(Path(ref.path), frame), atol=1e-6)
     assert {a["release"] for a in answers} == {ref.name}
     assert [a["prediction"] for a in answers] == [int(a["probability"] >= 0.5) for a in answers]
+    _has_evidence(Services(serving.settings), ref.name)
+
+
+def _has_evidence(services: Services, release: str) -> None:
+    """The files of a real release are evidence; what was never trained here, measured or said is named as missing."""
+    facts = compliance.gather(SPEC, services, services.adapters.releases.get(SPEC.name, release))
+    items = {one.key: one for one in assembly.bundle(facts, law.laws(), "prod", AT).items}
+    assert {one.where.split("/")[-1] for one in items["ai_act.3.input"].evidence} >= {"schema.json", "interface.json"}
+    assert any(one.where.endswith("report.json") and one.at for one in items["ai_act.2.g"].evidence)
+    assert all(item.evidence or item.gaps for item in items.values())
+    assert "no window of this release was measured yet" in items["ai_act.9.system"].gaps[0].because
 
 
 @pytest.mark.parametrize("name", MADE)
