@@ -81,7 +81,9 @@ class DirectoryReleases:
         self.get(usecase, name)
         directory, about = self.root / usecase / name, _report_subject(usecase, name)
         faults = self._faults(usecase, name, sha256)
-        if (directory / TEST_REPORT).is_file() or (directory / TEST_ENVELOPE).is_file():
+        if (directory / TEST_REPORT).is_file() and not (directory / TEST_ENVELOPE).is_file():
+            faults.append(f"{directory / TEST_REPORT} has no signature ({TEST_ENVELOPE}): run the deployment again")
+        elif (directory / TEST_ENVELOPE).is_file():
             try:
                 files = self._proved(directory / TEST_ENVELOPE, about)
                 faults += _differences(directory, files, sha256)
@@ -93,6 +95,8 @@ class DirectoryReleases:
         """Sign a release as it is now; ``note`` says why it was not signed when it was packaged."""
         found = self.get(usecase, name)
         self._sign(self.root / usecase / name, usecase, name, note)
+        if (self.root / usecase / name / TEST_REPORT).is_file():
+            self.sign_report(usecase, name)
         return found
 
     def sign_report(self, usecase: str, name: str) -> None:

@@ -75,6 +75,7 @@ def files_of(directory: Path) -> list[Path]:
 def test_one_altered_byte_in_any_file_of_a_release_is_found_and_named(store: DirectoryReleases, tmp_path: Path) -> None:
     directory = tmp_path / "cats" / "r0001"
     (directory / TEST_REPORT).write_text('{"passed": true}')
+    assert "tested.json has no signature" in store.faults("cats", "r0001")[0]
     store.sign_report("cats", "r0001")
     assert store.faults("cats", "r0001") == []
     files = files_of(directory)

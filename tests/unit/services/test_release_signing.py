@@ -21,6 +21,7 @@ def unsigned(services: Services) -> Path:
     """The directory of a release as an earlier version left it."""
     home = Path(services.adapters.releases.get(SPEC.name, packaged(services, SPEC, 1)).path)
     (home / ENVELOPE).unlink()
+    (home / "tested.json").write_text("{}")
     return home
 
 
