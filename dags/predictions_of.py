@@ -28,6 +28,7 @@ from airflow.sdk import Param, chain
 from include.orchestration.answers import Approval
 from include.orchestration.dags import (
     NO_RETRY,
+    choice,
     dag_family,
     form,
     reason_param,
@@ -62,7 +63,7 @@ VALUE = "The id of the request or event, or the key of the entity; a pseudonymis
 
 def fields(spec: UseCase) -> dict[str, Param]:
     return {
-        "key": Param(spec.answer_keys[0], enum=spec.answer_keys, title="Found by", description="What the value is."),
+        "key": choice(spec.answer_keys[0], [*spec.answer_keys], "Found by", "What the value is."),
         "value": text_param(None, "Value", VALUE, r"\S", needed=True),
         "explain": yes_or_no(False, "Explain", "What each feature moved the answers by."),
         "recipient": text_param(None, "Recipient", "A name of MOEBIUS_RECIPIENTS.", r"\S", needed=True),
