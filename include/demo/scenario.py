@@ -88,7 +88,7 @@ class Scenario:
                 return
             if (tried := len(self._retrains())) >= self.script.retrains:
                 self.progress.note(
-                    f"{tried} retrains were judged, and the first release is still the best", style="yellow"
+                    f"{tried} retrains were judged, and none replaced the first release", style="yellow"
                 )
                 return
         last = [*self.history, *self.live][-1][-1]
