@@ -14,6 +14,7 @@ import psutil
 import pytest
 
 from include.adapters import model_server
+from include.adapters.signatures import new_signing_key
 from include.contracts.deployment import ReleaseRef
 from include.contracts.platform import ProcessEvent, events_file, read_events
 from include.deployment import rollout
@@ -52,6 +53,7 @@ class World:
         self.settings = load_settings()
         os.umask(0o077)
         state_file.write(self.settings.key_file, f"{KEYS}\n", private=True, plain=True)
+        state_file.write(self.settings.approval_key_file, new_signing_key(), private=True, plain=True)
         ports = {name: getattr(self.settings, name) for name in type(self.settings).model_fields if "_port" in name}
         self.serving = Serving(self.home, keys="", **ports, gateway_servers=self.settings.gateway_servers)
         self.services = Services(self.settings)
