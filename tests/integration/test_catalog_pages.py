@@ -23,6 +23,7 @@ PAGES = [
     "/catalog/flight_delay/table/events",
     "/catalog/flight_delay/sheet/events",
     "/frame.js",
+    "/audit/",
 ]
 
 

@@ -131,7 +131,7 @@ def test_a_chosen_average_is_a_version_that_is_approved_packaged_and_served(loop
     approval.record_approval(loop.spec, loop.services, "run")
     card = tracker.document(model, "model_card.md")
     assert "release it step by step" in card
-    assert "| approved | ada | better than both |" in card
+    assert "| approved | approver | better than both |" in card
     packaged = deployment.package_release(loop.spec, loop.services, verdict.candidate)
     proved = deployment.verify_release(loop.spec, loop.services, packaged, stores=False)
     kept = json.loads(tracker.document(model, f"releases/{packaged.name}/tested.json"))
