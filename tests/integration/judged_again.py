@@ -24,7 +24,7 @@ DEPLOYMENT = f"{SPEC.name}.deployment"
 
 def overtaken(home: Path) -> Services:
     """Versions 2 and 3 were approved against version 1; 2 was faster."""
-    services = services_in(home)
+    services = services_in(home, airflow_users={"dag_test": "operator"})  # as whom Airflow runs it
     rollout.promote_release(SPEC, services, packaged(services, SPEC, 1))
     second, _ = packaged(services, SPEC, 2), approve(services, SPEC, 3)
     rollout.shift_traffic(SPEC, services, second, 1.0, "faster")
@@ -36,7 +36,7 @@ def overtaken(home: Path) -> Services:
 def main(home: Path) -> dict[str, Any]:
     services = overtaken(home)
     composition.services = lambda *_: services  # type: ignore[assignment]
-    DagBag(str(ROOT / "dags" / "deployment.py")).dags[DEPLOYMENT].test(run_conf={"version": 3})
+    DagBag(str(ROOT / "dags" / "deployment.py")).dags[DEPLOYMENT].test(run_conf={"version": 3, "reason": "it was approved"})
     with create_session() as session:
         runs = session.scalars(select(DagRun).where(DagRun.run_id.like("again__%"))).all()
         tasks = session.scalars(select(TaskInstance).where(TaskInstance.dag_id == DEPLOYMENT)).all()
