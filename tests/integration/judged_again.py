@@ -36,7 +36,9 @@ def overtaken(home: Path) -> Services:
 def main(home: Path) -> dict[str, Any]:
     services = overtaken(home)
     composition.services = lambda *_: services  # type: ignore[assignment]
-    DagBag(str(ROOT / "dags" / "deployment.py")).dags[DEPLOYMENT].test(run_conf={"version": 3, "reason": "it was approved"})
+    DagBag(str(ROOT / "dags" / "deployment.py")).dags[DEPLOYMENT].test(
+        run_conf={"version": 3, "reason": "it was approved"}
+    )
     with create_session() as session:
         runs = session.scalars(select(DagRun).where(DagRun.run_id.like("again__%"))).all()
         tasks = session.scalars(select(TaskInstance).where(TaskInstance.dag_id == DEPLOYMENT)).all()
