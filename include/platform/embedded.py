@@ -50,14 +50,14 @@ class Platform:
             a service does not start; see its log.
         """
         self._prove_state(say)
-        for action in recorded_rights.record(self.settings):
-            say(f"the audit log has a change of rights: {action}")
         if self.settings.redis_url:
             redis_server.claim(self.settings)
         wanted = [Wanted(instance.declared, service(instance)) for instance in instances(self.settings)]
         self._renew_supervision(say)
         for each in wanted:
             self.supervisor.require_ports(each.service)
+        for action in recorded_rights.record(self.settings):
+            say(f"the audit log has a change of rights: {action}")
         for line in self._missing_variables():
             say(line)
         needed = self._needed(wanted, say)
