@@ -44,6 +44,7 @@ BESIDE = {
     "evaluation.intervals": "of one metric: a search looks at gains only",
     "evaluation.power": "of intervals and gates",
     "ports.state": "what a lock must do",
+    "specification.approving": "who must approve, when a version is there",
     "specification.connectors": "where raw tables come from",
     "specification.loader": "reads the yaml, whose values are in the key",
     "specification.modules": "imports the modules of the use case",
