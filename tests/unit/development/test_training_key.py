@@ -45,6 +45,7 @@ BESIDE = {
     "evaluation.power": "of intervals and gates",
     "ports.state": "what a lock must do",
     "specification.approving": "who must approve, when a version is there",
+    "specification.compliance": "what only authors can say for an audit",
     "specification.connectors": "where raw tables come from",
     "specification.loader": "reads the yaml, whose values are in the key",
     "specification.modules": "imports the modules of the use case",
