@@ -46,7 +46,7 @@ def make(spec: UseCase, services: Services, release: str | None, out: Path | Non
         raise SettingsError(f"{out} exists already; name a new directory")
     ref = services.adapters.releases.get(spec.name, release or services.serving.require_rollout_state(spec).champion)
     facts = compliance.gather(spec, services, ref)
-    made_at = datetime.now(UTC).replace(microsecond=0)
+    made_at = datetime.now(UTC)
     bundle = assembly.bundle(facts, law.laws(), services.settings.environment, made_at)
     earlier = _same(spec, services, bundle)
     place = earlier or _place(spec, services, bundle)
@@ -62,7 +62,7 @@ def make(spec: UseCase, services: Services, release: str | None, out: Path | Non
 
 
 def _place(spec: UseCase, services: Services, bundle: Bundle) -> Path:
-    return services.settings.compliance / spec.name / f"{bundle.release}-{bundle.made_at:%Y%m%dT%H%M%SZ}"
+    return services.settings.compliance / spec.name / f"{bundle.release}-{bundle.made_at:%Y%m%dT%H%M%S.%fZ}"
 
 
 def _same(spec: UseCase, services: Services, bundle: Bundle) -> Path | None:
