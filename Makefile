@@ -5,7 +5,8 @@ VENV := .venv
 TRITON_VENV := .venv-triton
 SERVING := triton_models/pipeline/1
 BIN := $(VENV)/bin
-WORKERS ?= 2
+# three on two cores: a third of the time of the tests is spent waiting for services
+WORKERS ?= 3
 READY := $(VENV)/.ready $(TRITON_VENV)/.ready
 MOEBIUS := PYTHONPATH="$(CURDIR)" $(BIN)/moebius
 PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
@@ -31,7 +32,7 @@ demo: $(READY) ## set everything up and run the whole loop on the flights of 201
 # each worker has a core: threads of its libraries would only wait for each other
 test unit integration e2e: export OMP_NUM_THREADS := 1
 
-test: lint setup ## set everything up and run every test: lint, unit, integration, e2e (WORKERS=2: that many processes)
+test: lint setup ## set everything up and run every test: lint, unit, integration, e2e (WORKERS=3: that many processes)
 	$(PYTEST) --ignore=tests/architecture # `lint` ran these
 
 setup: $(READY) ## make both Python environments; install Prometheus and Redis where they are missing
