@@ -87,9 +87,7 @@ class Scenario:
             if self._retrained_and_monitored(step):
                 return
             if (tried := len(self._retrains())) >= self.script.retrains:
-                self.progress.note(
-                    f"{tried} retrains were judged, and none replaced the first release", style="yellow"
-                )
+                self.progress.note(f"{tried} retrains were judged, and none replaced the first release", style="yellow")
                 return
         last = [*self.history, *self.live][-1][-1]
         self.progress.note(f"no retrained release was monitored by {last}", style="yellow")
