@@ -356,7 +356,7 @@ class Scenario:
                 self.progress.note(f"waits for you: approve or reject at {page}", bold="waits for you")
             return
         self.airflow.answer(task, "Approve")
-        answered = "required action 'approve': the demo answered Approve by REST, as the operator"
+        answered = "required action 'approve': the demo answered Approve by REST, as an approver"
         self.progress.note(answered, bold="Approve")
 
     def _retrains(self) -> list[RetrainPlan]:
