@@ -25,7 +25,8 @@ DATABASES = ("mlflow.db", "basic_auth.db")
 @contextmanager
 def mlflow_running(home: Path) -> Iterator[Settings]:
     """A real MLflow server below ``home`` on a free port; stopped at the end."""
-    os.environ["MOEBIUS_MLFLOW_PASSWORD"] = PASSWORD  # of every server and client of this test process
+    for name in ("MOEBIUS_MLFLOW_PASSWORD", "MLFLOW_TRACKING_PASSWORD"):
+        os.environ[name] = PASSWORD  # of every server and client of this test process, whatever a test before left
     settings = Settings(home=home, mlflow_port=free_port())
     command, environment = mlflow_server(settings)
     environment |= secrets.environment(settings, ["mlflow_password", "mlflow_admin", "mlflow_flask"])
