@@ -34,7 +34,7 @@ def write_together(texts: Mapping[Path, str], *, private: bool = False, durable:
         raise
     if durable:
         for directory in {path.parent for path in asides}:
-            _sync(directory)
+            sync(directory)
 
 
 def asides(path: Path) -> list[Path]:
@@ -46,7 +46,7 @@ def _fill(aside: Path, text: str, mode: int, durable: bool) -> None:
     aside.touch(mode=mode)
     aside.write_text(text)
     if durable:
-        _sync(aside)
+        sync(aside)
 
 
 def _holds(path: Path, text: str, mode: int) -> bool:
@@ -57,7 +57,7 @@ def _holds(path: Path, text: str, mode: int) -> bool:
         return False
 
 
-def _sync(path: Path) -> None:
+def sync(path: Path) -> None:
     """Wait until the disk has the file's content, or the directory's names."""
     descriptor = os.open(path, os.O_RDONLY)
     try:

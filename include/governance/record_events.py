@@ -58,13 +58,6 @@ MIRRORED: dict[str, Mirrored] = {
             **_decided(row),
         },
     ),
-    registry.RETIREMENTS.name: Mirrored(
-        "decision",
-        lambda row: f"retirement_{row['event']}",
-        lambda row: row["by"],
-        lambda row, rows: f"release {row['release']}",
-        lambda row: row["reason"],
-    ),
     registry.DECISIONS.name: Mirrored(
         "decision",
         lambda row: f"decide_{row['decision']}",

@@ -12,7 +12,6 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
-from airflow.api_fastapi.auth.managers.base_auth_manager import COOKIE_NAME_JWT_TOKEN
 from airflow.api_fastapi.core_api.security import resolve_user_from_token
 from fastapi import HTTPException
 from starlette.requests import HTTPConnection
@@ -23,6 +22,7 @@ from include.errors import MoebiusError
 from include.governance import audited, request_events
 from include.governance.request_events import Seen
 from include.orchestration.database import replayed, whole_body
+from include.orchestration.gatekeeper import token_of
 from include.ports.audit import AuditLog
 from include.services.composition import services
 from include.settings import load_settings
@@ -187,12 +187,8 @@ async def login_of(scope: Scope, given: Mapping[str, Any]) -> str:
     if _path(scope).startswith(request_events.LOGINS):
         name = str(given.get("username", ""))
         return name if name in load_settings().roles else UNKNOWN
-    asked = HTTPConnection(scope)
-    kind, _, token = asked.headers.get("authorization", "").partition(" ")
     try:
-        user = await resolve_user_from_token(
-            token if kind.lower() == "bearer" else asked.cookies.get(COOKIE_NAME_JWT_TOKEN)
-        )
+        user = await resolve_user_from_token(token_of(HTTPConnection(scope)))
     except HTTPException:
         return ANONYMOUS
     return user.get_name()

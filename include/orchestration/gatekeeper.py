@@ -76,14 +76,14 @@ async def _refused_role(rule: Rule, route: str, scope: Scope) -> ASGIApp | None:
     from airflow.api_fastapi.core_api.security import resolve_user_from_token
 
     try:
-        user: Any = await resolve_user_from_token(_token(HTTPConnection(scope)))
+        user: Any = await resolve_user_from_token(token_of(HTTPConnection(scope)))
     except HTTPException as error:
         return JSONResponse({"detail": error.detail}, error.status_code)
     role = (user.role or "").lower()
     return None if served(role, rule) else JSONResponse({"detail": f"{route} is not for the role {role!r}"}, 403)
 
 
-def _token(request: HTTPConnection) -> str | None:
+def token_of(request: HTTPConnection) -> str | None:
     """As Airflow takes it: a token that is given goes before the cookie."""
     kind, _, token = request.headers.get("authorization", "").partition(" ")
     return token.strip() if kind.lower() == "bearer" else request.cookies.get(COOKIE_NAME_JWT_TOKEN)

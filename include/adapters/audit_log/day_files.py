@@ -13,6 +13,7 @@ from pathlib import Path
 
 from include.errors import DamagedStateError
 from include.formats import merkle
+from include.formats.atomic_file import sync
 
 log = logging.getLogger(__name__)
 
@@ -92,9 +93,9 @@ class DayFiles:
         """Other lines in the place of the day's, in one step; their leaf hashes stay."""
         aside = self._directory / f".{day}.aside"
         aside.write_bytes(b"".join(line + b"\n" for line in lines))
-        _sync(aside)
+        sync(aside)
         aside.replace(self._lines(day))
-        _sync(self._directory)
+        sync(self._directory)
 
     def _complete(self, day: str) -> None:
         """The leaf hashes of lines that a killed writer did not come to."""
@@ -150,12 +151,4 @@ def _write(file: Path, content: bytes, durable: bool = True) -> None:
         if durable:
             os.fsync(appended.fileno())
     if new and durable:
-        _sync(file.parent)
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+        sync(file.parent)
