@@ -2,7 +2,7 @@
 
 from airflow.plugins_manager import AirflowPlugin
 
-from include.ui.page import create_app
+from include.ui.app import create_app
 
 
 class MoebiusPages(AirflowPlugin):

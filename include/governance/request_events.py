@@ -34,7 +34,7 @@ class Seen(NamedTuple):
     rows: bool = False
 
 
-SILENT = (re.compile(rf"{PAGES}/frame\.js"),)
+SILENT = (re.compile(rf"{PAGES}/static/[\w.-]+"),)
 """What shows nothing of anybody."""
 LOOKS: tuple[tuple[re.Pattern[str], Seen], ...] = tuple(
     (re.compile(pattern, re.DOTALL), Seen("access", action, rows))

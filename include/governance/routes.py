@@ -34,7 +34,7 @@ def _declared(rule: Rule, *routes: str) -> dict[str, Rule]:
 PAGES = _declared(
     EVERYBODY,  # what a role may not read of a page is left out of it (``include.ui.access``)
     "GET /moebius/",
-    "GET /moebius/frame.js",
+    "GET /moebius/static/{name}",
     "GET /moebius/loops/{usecase}",
     "GET /moebius/catalog/",
     "GET /moebius/catalog/{usecase}/sheet/{table}",

@@ -17,6 +17,7 @@ from include.records.registry import RECORD_TABLES
 from include.services.composition import Services
 from include.settings import load_settings
 from include.specification.usecase import UseCase
+from include.ui.language import marked
 
 SIGNED_IN = [Depends(requires_access_view(AccessView.PLUGINS))]
 """Dependencies of a route whose reader must be logged in and may see plugins."""
@@ -102,7 +103,8 @@ def absent(context: Context, spec: UseCase, table: str, words: str) -> str:
     reader: Reader | None = context.get("reader")
     if reader is None or reader.reads(spec, table):
         return words
-    return f"not shown: the role {reader.role} does not read the table {table}"
+    unread = marked("not shown: the role %(role)s does not read the table %(table)s")
+    return str(context.call(context.resolve("gettext"), unread, role=reader.role, table=table))
 
 
 @contextmanager

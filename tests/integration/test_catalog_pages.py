@@ -22,7 +22,7 @@ PAGES = [
     "/catalog/",
     "/catalog/flight_delay/table/events",
     "/catalog/flight_delay/sheet/events",
-    "/frame.js",
+    "/static/frame.js",
     "/audit/",
 ]
 
@@ -66,7 +66,7 @@ def app() -> Iterator[FastAPI]:
     """The pages with Airflow's own auth manager, whose tokens are signed with a secret of this test."""
     from airflow.api_fastapi.app import init_auth_manager
 
-    from include.ui.page import create_app
+    from include.ui.app import create_app
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("AIRFLOW__API_AUTH__JWT_SECRET", "s" * 64)

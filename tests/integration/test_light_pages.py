@@ -31,7 +31,7 @@ from fastapi.testclient import TestClient
 from include.services.composition import Services
 from include.settings import load_settings
 from include.ui.access import SIGNED_IN, Reader, reader_of
-from include.ui.page import create_app
+from include.ui.app import create_app
 app = create_app()
 app.dependency_overrides = {each.dependency: lambda: None for each in SIGNED_IN}
 app.dependency_overrides[reader_of] = lambda: Reader(Services(load_settings()), "ada", "auditor")
@@ -67,7 +67,7 @@ def version(services: Services) -> int:
 
 def test_every_page_is_rendered_without_a_heavy_library(services: Services) -> None:
     card = f"/models/{SPEC.name}/{version(services)}"
-    paths = ["/", f"/loops/{SPEC.name}", f"/rollouts/{SPEC.name}", "/catalog/", "/audit/", card, "/frame.js"]
+    paths = ["/", f"/loops/{SPEC.name}", f"/rollouts/{SPEC.name}", "/catalog/", "/audit/", card, "/static/frame.js"]
     settings = services.settings
     surroundings = os.environ | {
         "MOEBIUS_HOME": str(settings.home),

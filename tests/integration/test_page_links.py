@@ -37,7 +37,7 @@ def sandbox() -> str:
 def airflow_around(sandboxed: str) -> FastAPI:
     """Airflow as far as a link sees it: the navigation with the frame, a page per DAG and run, and our pages."""
     from include.ui.access import SIGNED_IN, Reader, reader_of
-    from include.ui.page import create_app
+    from include.ui.app import create_app
 
     pages, around = create_app(), FastAPI()
     pages.dependency_overrides = {each.dependency: lambda: None for each in SIGNED_IN}

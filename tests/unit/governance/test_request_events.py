@@ -62,7 +62,9 @@ def test_every_page_is_an_event_and_one_that_nobody_named_counts_as_rows(path: s
 
 
 def test_what_shows_nothing_of_anybody_is_none() -> None:
-    assert [request_events.look(path) for path in ("/moebius/frame.js", "/api/v2/version", "/ui/config")] == [None] * 3
+    assert [request_events.look(path) for path in ("/moebius/static/frame.js", "/api/v2/version", "/ui/config")] == [
+        None
+    ] * 3
 
 
 def test_an_event_names_the_object_and_keeps_no_value_of_a_field_that_may_hold_anything() -> None:

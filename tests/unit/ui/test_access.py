@@ -19,10 +19,11 @@ from include.services.composition import Services
 from include.services.records import Records
 from include.specification.loader import load_usecase
 from include.ui.access import READS, Reader
-from include.ui.links import Links
-from include.ui.page import TEMPLATES, _loop, create_app
+from include.ui.app import create_app
+from include.ui.pages.loop import shown
 from tests.unit.fakes.adapters import services_in
 from tests.unit.fakes.approvals import approve
+from tests.unit.ui.rendering import render
 
 SPEC = load_usecase("flight_delay")
 AT = datetime(2013, 5, 1, tzinfo=UTC)
@@ -50,8 +51,7 @@ def services(tmp_path: Path) -> Services:
 
 def loop_page(services: Services, role: Role) -> str:
     reader = Reader(services, "ada", role)
-    page = {"loop_": _loop(SPEC, reader), "reader": reader, "links": Links("/moebius")}
-    return TEMPLATES.get_template("loop.html").render(page)
+    return render("loop.html", SPEC, loop_=shown(SPEC, reader), reader=reader)
 
 
 @pytest.mark.parametrize("role", get_args(Role))

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from include.ui.lineage_picture import HEIGHT, WIDTH, draw
+from include.ui.charts.lineage import HEIGHT, WIDTH, draw
 from tests.unit.catalog.catalog_records import catalog
 
 

@@ -10,8 +10,7 @@ from include.contracts.period import Period
 from include.operations import history
 from include.specification.data import Periods
 from include.specification.loader import load_usecase
-from include.ui.links import Links
-from include.ui.page import TEMPLATES
+from tests.unit.ui.rendering import render
 
 RHYTHMS = {
     "hour": ("2013-04-01T05Z", None), "day": ("2013-04-01", "Asia/Tokyo"), "week": ("2013-W14", "Asia/Tokyo"),
@@ -41,7 +40,7 @@ def shown(every: str, count: int, **more: Any) -> str:
         "spec": spec.model_copy(update={"periods": periods}), "state": None, "published": published, "looked_back": 60,
         "in_mlflow": partial(str), **nothing, **more,
     }  # fmt: skip
-    return TEMPLATES.get_template("loop.html").render(loop_=page, links=Links("/moebius"))
+    return render("loop.html", page["spec"], loop_=page)
 
 
 @pytest.mark.parametrize("every", RHYTHMS)

@@ -7,8 +7,7 @@ import pytest
 from include.contracts.period import Period
 from include.deployment import rollout
 from include.specification.loader import load_usecase
-from include.ui.links import Links
-from include.ui.page import TEMPLATES
+from tests.unit.ui.rendering import render
 
 SPEC = load_usecase("flight_delay")
 PUBLISHED = [Period("2013-W05"), Period("2013-W06"), Period("2013-W08")]
@@ -25,7 +24,7 @@ def test_after_a_roll_back_the_newest_figure_is_of_what_serves(serving: str | No
         "spec": SPEC, "state": rollout.first(SPEC, serving) if serving else None, "published": PUBLISHED,
         "figures": FIGURES, "verdicts": [], "decisions": [],
     }  # fmt: skip
-    page = TEMPLATES.get_template("overview.html").render(loops=[line], faults={}, links=Links("/moebius"))
+    page = render("overview.html", loops=[line], faults={})
     assert "2013-W05..2013-W06, 2013-W08" in page, "a gap is seen"
     assert serving is None or f"2013-W07: roc_auc {shown}" in page or f"2013-W06: roc_auc {shown}" in page
     assert {value for value in ("0.610", "0.620", "0.720", "not monitored") if value in page} == {shown}

@@ -9,12 +9,11 @@ from include.deployment.rollback_form import Choice
 from include.development.card.page import page_with_verdict
 from include.services.approvals import verdict_of
 from include.specification.loader import load_usecase
-from include.ui import model_pages
 from include.ui.access import Reader
-from include.ui.links import Links
-from include.ui.page import TEMPLATES
+from include.ui.pages import models as model_pages
 from tests.unit.fakes.adapters import services_in
 from tests.unit.fakes.approvals import approve
+from tests.unit.ui import rendering
 
 SPEC = load_usecase("flight_delay")
 STATE = RolloutState(
@@ -59,16 +58,14 @@ EVENT = RolloutEvent(
 
 def render(**changes: object) -> str:
     shown = {
-        "spec": SPEC,
         "state": STATE,
         "watch": {},
         "unwatched": "",
         "releases": [],
         "events": [],
         "refresh": None,
-        "links": Links(""),
     }
-    return TEMPLATES.get_template("rollout.html").render(shown | changes)
+    return rendering.render("rollout.html", SPEC, **{"approvals": [], **shown, **changes})
 
 
 def test_both_arms_and_the_limits_are_shown_while_a_canary_is_watched() -> None:

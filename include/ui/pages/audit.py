@@ -2,30 +2,29 @@
 
 from typing import Any
 
-from fastapi import APIRouter, HTTPException, Request
+from fastapi import APIRouter, HTTPException
 from fastapi.responses import HTMLResponse
-from jinja2 import Environment
 from pydantic import ValidationError
 
 from include.governance import audit_search
 from include.governance.audit_search import Reading, Search
 from include.services import audit_checks
-from include.ui.access import SIGNED_IN, Reader, ReaderDep, http_errors
-from include.ui.links import Links
+from include.ui.access import SIGNED_IN, Reader, http_errors
+from include.ui.view import ViewDep
 
 SHOWN = 200
 
 
-def router(templates: Environment) -> APIRouter:
+def router() -> APIRouter:
     """``/audit/``; looking at it is an event of the log, which comes from the middleware around every page."""
     pages = APIRouter(prefix="/audit", dependencies=SIGNED_IN, default_response_class=HTMLResponse)
 
     @pages.get("/")
-    def page(request: Request, reader: ReaderDep) -> str:
-        wanted = _search(dict(request.query_params))
+    def page(view: ViewDep) -> HTMLResponse:
+        wanted = _search(view.query)
         with http_errors():
-            content = shown(reader, wanted)
-        return templates.get_template("audit.html").render(content | {"links": Links.of(request)})
+            content = shown(view.reader, wanted)
+        return view.page("audit.html", **content)
 
     return pages
 

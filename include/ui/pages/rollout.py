@@ -2,16 +2,15 @@
 
 from typing import Any
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter
 from fastapi.responses import HTMLResponse
-from jinja2 import Environment
 
 from include.errors import ServiceError
 from include.loop import rollback, rollout
 from include.specification.loader import load_usecase
 from include.specification.usecase import UseCase
-from include.ui.access import SIGNED_IN, Reader, ReaderDep, http_errors
-from include.ui.links import Links
+from include.ui.access import SIGNED_IN, Reader, http_errors
+from include.ui.view import ViewDep
 
 REFRESH_SECONDS = 5
 EVENTS = 50
@@ -19,16 +18,15 @@ OF_RELEASES = ("figures", "rollout_events", "approvals")
 """Tables whose records stand in the list of releases."""
 
 
-def router(templates: Environment) -> APIRouter:
-    """``/rollouts/<usecase>``; asks who is looking."""
+def router() -> APIRouter:
+    """``/rollouts/<usecase>``."""
     pages = APIRouter(prefix="/rollouts", dependencies=SIGNED_IN, default_response_class=HTMLResponse)
 
     @pages.get("/{usecase}")
-    def page(request: Request, usecase: str, reader: ReaderDep) -> str:
+    def page(view: ViewDep, usecase: str) -> HTMLResponse:
         with http_errors():
             spec = load_usecase(usecase)
-        content = shown(spec, reader)
-        return templates.get_template("rollout.html").render(content | {"links": Links.of(request)})
+        return view.page("rollout.html", spec, **shown(spec, view.reader))
 
     return pages
 
@@ -42,13 +40,11 @@ def shown(spec: UseCase, reader: Reader) -> dict[str, Any]:
     except ServiceError as error:
         unwatched = str(error)
     return {
-        "spec": spec,
         "state": state,
         "watch": watched,
         "unwatched": unwatched,
         "releases": rollback.choices(spec, services) if state and reader.reads(spec, *OF_RELEASES) else [],
         "events": reader.records.rollout_events(spec, newest=EVENTS),
         "approvals": reader.records.approvals(spec),
-        "reader": reader,
         "refresh": REFRESH_SECONDS if state and state.challenger else None,
     }

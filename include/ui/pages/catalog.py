@@ -3,9 +3,8 @@
 from pathlib import Path
 from typing import Any
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter
 from fastapi.responses import HTMLResponse
-from jinja2 import Environment
 
 from include.catalog import data_sheet, files
 from include.catalog.entries import KINDS, Catalog
@@ -13,22 +12,21 @@ from include.errors import NotFoundError
 from include.settings import load_settings
 from include.specification.loader import load_usecase, usecases
 from include.specification.usecase import UseCase
-from include.ui import lineage_picture
 from include.ui.access import SIGNED_IN, Reader, ReaderDep, http_errors
-from include.ui.links import Links
+from include.ui.charts import lineage as lineage_picture
+from include.ui.view import ViewDep
 
 SHOWN = 200
 
 
-def router(templates: Environment) -> APIRouter:
+def router() -> APIRouter:
     """The catalog's routes; every one asks who is looking."""
     pages = APIRouter(prefix="/catalog", dependencies=SIGNED_IN, default_response_class=HTMLResponse)
 
     @pages.get("/")
-    def overview(request: Request, reader: ReaderDep, q: str = "", kind: str = "") -> str:
-        found = [_found(spec, q, kind, reader) for spec in usecases()]
-        page = {"q": q, "kind": kind, "kinds": KINDS, "found": found, "shown": SHOWN, "links": Links.of(request)}
-        return templates.get_template("catalog.html").render(page)
+    def overview(view: ViewDep, q: str = "", kind: str = "") -> HTMLResponse:
+        found = [_found(spec, q, kind, view.reader) for spec in usecases()]
+        return view.page("catalog.html", q=q, kind=kind, kinds=KINDS, found=found, shown=SHOWN)
 
     @pages.get("/{usecase}/sheet/{table}")
     def sheet(usecase: str, table: str, reader: ReaderDep) -> str:
@@ -42,10 +40,11 @@ def router(templates: Environment) -> APIRouter:
         return data_sheet.page(f"{spec.name}.{table}", data_sheet.without_gates(text))
 
     @pages.get("/{usecase}/{identity:path}")
-    def entry(request: Request, usecase: str, identity: str, reader: ReaderDep) -> str:
+    def entry(view: ViewDep, usecase: str, identity: str) -> HTMLResponse:
         with http_errors():
-            page = _entry(load_usecase(usecase), identity, reader)
-        return templates.get_template("catalog_entry.html").render(page | {"links": Links.of(request)})
+            spec = load_usecase(usecase)
+            content = _entry(spec, identity, view.reader)
+        return view.page("catalog_entry.html", spec, **content)
 
     return pages
 
@@ -78,7 +77,6 @@ def _entry(spec: UseCase, identity: str, reader: Reader) -> dict[str, Any]:
     catalog = _read(spec, reader)
     entry, near = catalog.entry(identity), catalog.lineage(identity)
     return {
-        "spec": spec,
         "catalog": catalog,
         "entry": entry,
         "columns": catalog.columns(identity),

@@ -1,0 +1,19 @@
+"""The Moebius pages as one FastAPI app, behind Airflow's login; ``plugins/moebius_pages.py`` mounts it."""
+
+from fastapi import FastAPI
+
+from include.ui import static
+from include.ui.headers import SafePages
+from include.ui.pages import audit, catalog, loop, models, overview, rollout
+
+PAGES = (overview, loop, rollout, models, catalog, audit, static)
+"""Each has a ``router``; every route of it checks the login."""
+
+
+def create_app() -> FastAPI:
+    """The app; it is made when Airflow reads its plugins, so nothing is read or started here."""
+    app = FastAPI(title="Moebius", docs_url=None, redoc_url=None, openapi_url=None)
+    app.add_middleware(SafePages)
+    for page in PAGES:
+        app.include_router(page.router())
+    return app
