@@ -9,7 +9,7 @@ from markupsafe import Markup
 
 from include.contracts.period import counted, periods_text
 from include.evaluation import report
-from include.ui import static
+from include.ui import acting, static
 from include.ui.access import absent
 from include.ui.language import LANGUAGES, translations
 
@@ -64,5 +64,8 @@ def templates(language: str) -> Environment:
     environment.install_gettext_translations(translations(language), newstyle=True)  # type: ignore[attr-defined]
     environment.policies["ext.i18n.trimmed"] = True
     environment.filters |= FILTERS
-    environment.globals |= {"absent": absent, "languages": LANGUAGES, "static": static.address, "language": language}
+    environment.globals |= {
+        "absent": absent, "languages": LANGUAGES, "static": static.address, "language": language,
+        "action_address": acting.action_address, "action_labels": acting.LABELS, "severe": acting.SEVERE,
+    }  # fmt: skip
     return environment
