@@ -7,6 +7,7 @@ from pathlib import Path
 from include.errors import ConflictError
 from include.formats import state_file
 from include.formats.atomic_file import asides
+from include.formats.directory_stamp import directory_stamp
 from include.ports.state import ABSENT, Locks, Versioned
 
 
@@ -67,6 +68,10 @@ class FileState:
             if name.startswith(".") and name.endswith(".good")
         }
         return {f"{room}/{name}": stamp for name, stamp in sorted({**lost, **there}.items())}
+
+    def room_stamp(self, room: str) -> str:
+        """As the port says: each value is replaced by another file."""
+        return directory_stamp(self.root / room)
 
     def keys(self, prefix: str) -> list[str]:
         """As the port says; hidden files are locks and values that are being written."""

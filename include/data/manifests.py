@@ -143,6 +143,10 @@ class Snapshots:
         damaged = set(rest) - set(self._records(rest, SnapshotRef, _leave_out))
         return [Period(place.removesuffix(".json")) for place in stamps if place not in damaged]
 
+    def stamp(self) -> str:
+        """Another text after each change of what is published; "" as the state's ``room_stamp``."""
+        return self._state.room_stamp(self._room)
+
     def newest(self) -> SnapshotRef | None:
         """The current snapshot of the newest period whose manifest can be read."""
         for place in sorted(self._stamps(""), reverse=True):

@@ -14,6 +14,7 @@ from pathlib import Path
 from include.errors import DamagedStateError
 from include.formats import sealed_text
 from include.formats.atomic_file import write_atomically
+from include.formats.directory_stamp import directory_stamp
 from include.formats.file_proof import sha256
 
 log = logging.getLogger(__name__)
@@ -68,6 +69,11 @@ def before_removals(table: Path, parts: Iterable[str], after: int) -> Iterator[i
         removed = (line for line in (_text(_entry(table, number)) or "").splitlines() if line.startswith('{"remove"'))
         if any(path in line for line in removed for path in paths):
             yield number - 1
+
+
+def stamp(table: Path) -> str:
+    """When the log was changed; "" if that is so short ago that the next change may have the same time."""
+    return directory_stamp(table / LOG)
 
 
 def exists(table: Path) -> bool:

@@ -48,6 +48,12 @@ class Lake(Protocol):
 
     def exists(self, usecase: str, table: str) -> bool: ...
 
+    def stamp(self, usecase: str, table: str) -> str:
+        """A text that is another one after each commit, told without opening the table.
+
+        "" where the last commit is so young that another one might have the same text.
+        """
+
     def tables(self, usecase: str) -> list[str]:
         """Names of the tables that there are, sorted."""
 

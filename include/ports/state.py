@@ -43,6 +43,12 @@ class StateStore(Protocol):
         The stamp is "" where nothing but the value itself says whether it changed.
         """
 
+    def room_stamp(self, room: str) -> str:
+        """A text that is another one after each ``put`` or ``delete`` directly in ``room``; no key is looked at.
+
+        "" where the last change is so young that another one might have the same text.
+        """
+
     def keys(self, prefix: str) -> list[str]:
         """Keys below ``prefix`` (``snapshots/flight_delay/named``) at any depth, sorted."""
 

@@ -1,5 +1,6 @@
 """What is recorded about a use case, oldest first; ``wanted`` are the filters of ``RecordTable.rows``."""
 
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -66,6 +67,14 @@ class Records:
 
     def published(self, spec: UseCase) -> list[Period]:
         return self.snapshots(spec).periods()
+
+    def stamp(self, spec: UseCase, tables: Iterable[str]) -> str:
+        """Another text after each change of these tables of records, or of what is published (of no table).
+
+        "" where the last change is so young that another one might have the same text.
+        """
+        stamps = [self._lake.stamp(spec.name, table) for table in tables] or [self.snapshots(spec).stamp()]
+        return " ".join(stamps) if all(stamps) else ""
 
     def gate_results(self, spec: UseCase, **wanted: Any) -> list[GateResult]:
         from include.data import quality

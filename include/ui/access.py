@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Annotated, Any
 
 from airflow.api_fastapi.auth.managers.models.base_user import BaseUser
@@ -18,6 +19,7 @@ from include.services.composition import Services
 from include.settings import load_settings
 from include.specification.usecase import UseCase
 from include.ui.language import marked
+from include.ui.memory import MEMORY
 
 SIGNED_IN = [Depends(requires_access_view(AccessView.PLUGINS))]
 """Dependencies of a route whose reader must be logged in and may see plugins."""
@@ -68,10 +70,15 @@ class ReadRecords:
             raise AttributeError(f"a page does not read {name!r}: READS in {__name__} says what it may read")
 
         def read(spec: UseCase, *arguments: Any, **options: Any) -> Any:
-            method = getattr(self._reader.services.records, name)
-            return method(spec, *arguments, **options) if self._reader.reads(spec, *READS[name]) else []
+            return self._read(spec, name, arguments, options) if self._reader.reads(spec, *READS[name]) else []
 
         return read
+
+    def _read(self, spec: UseCase, name: str, arguments: tuple[Any, ...], options: dict[str, Any]) -> Any:
+        services = self._reader.services
+        asked = (str(services.settings.home), spec.name, name, repr(arguments), repr(sorted(options.items())))
+        method = partial(getattr(services.records, name), spec, *arguments, **options)
+        return MEMORY.get(services.records, spec, READS[name], asked, method)
 
     def approvals(self, spec: UseCase) -> list[Any]:
         """The signed record, oldest first."""

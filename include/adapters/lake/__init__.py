@@ -232,6 +232,10 @@ class DeltaLake:
         files = {file for period, ref in set(keep) for file in _holding(newest, at, period, ref)}
         return sorted({*newest.there.files, *files})
 
+    def stamp(self, usecase: str, table: str) -> str:
+        """As the port says: when the directory of the log changed, which each commit does."""
+        return delta_log.stamp(self._path(usecase, table))
+
     def schema(self, usecase: str, table: str, version: int | None = None) -> pa.Schema:
         """Columns and types, ``period`` among them; raises NotFoundError as ``read`` does."""
         return self._open(usecase, table, version).schema

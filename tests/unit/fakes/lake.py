@@ -27,6 +27,9 @@ class MemoryLake:
         self._tables: defaultdict[str, dict[str, pa.Table]] = defaultdict(dict)
         self._versions: defaultdict[tuple[str, str], int] = defaultdict(int)
 
+    def stamp(self, usecase: str, table: str) -> str:
+        return str(self._versions[usecase, table])
+
     def append(self, usecase: str, table: str, rows: pa.Table) -> None:
         rows = rows.cast(stored_schema(rows.schema))
         self._put(usecase, table, [*([self.read(usecase, table)] if self.exists(usecase, table) else []), rows])

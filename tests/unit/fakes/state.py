@@ -40,6 +40,9 @@ class MemoryState:
     def stamps(self, room: str) -> dict[str, str]:
         return {key: self.stamp(key) for key in self.keys(room) if "/" not in key.removeprefix(f"{room}/")}
 
+    def room_stamp(self, room: str) -> str:
+        return repr(self.stamps(room))
+
     def keys(self, prefix: str) -> list[str]:
         return sorted(key for key in self._values if key.startswith(f"{prefix}/"))
 

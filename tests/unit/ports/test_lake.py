@@ -1,5 +1,6 @@
 """What every lake answers to a filter, whichever adapter stands behind the port."""
 
+import os
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -87,3 +88,13 @@ def test_equal_rows_of_one_commit_keep_their_order(lake: Lake) -> None:
 def test_a_table_that_is_not_there_is_named(lake: Lake) -> None:
     with pytest.raises(NotFoundError, match=r"no table cats\.dogs"):
         lake.select("cats", "dogs", RowFilter())
+
+
+def test_a_table_has_no_old_stamp_after_a_commit(lake: Lake, tmp_path: Path) -> None:
+    if isinstance(lake, DeltaLake):
+        os.utime(tmp_path / "cats" / "log" / "_delta_log", (9, 9))  # the last commit is long ago
+    before = lake.stamp("cats", "log")
+    assert before == lake.stamp("cats", "log") != ""
+    lake.append("cats", "log", pa.table({"period": ["2013-03"], "at": [moment(6)], "day": [6]}))
+    assert lake.stamp("cats", "log") != before
+    assert lake.stamp("cats", "nothing") == lake.stamp("cats", "nothing") != before

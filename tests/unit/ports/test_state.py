@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from threading import Event
 
@@ -106,6 +107,17 @@ def test_a_stamp_changes_with_each_value_and_needs_no_reading(state: StateStore)
     assert [key for key in stamps if changed[key] != stamps[key]] == ["snapshots/cats/b.json"]
     state.delete("snapshots/cats/a.json")
     assert list(state.stamps("snapshots/cats")) == ["snapshots/cats/b.json"]
+
+
+def test_a_room_has_no_old_stamp_after_a_change(state: StateStore) -> None:
+    room = "releases/cats"
+    for change in (partial(state.put, KEY, "{}"), partial(state.put, KEY, "[]"), partial(state.delete, KEY)):
+        if isinstance(state, FileState) and (state.root / room).exists():
+            os.utime(state.root / room, (9, 9))  # the last change is long ago
+        before = state.room_stamp(room)
+        assert before == state.room_stamp(room) != ""
+        change()
+        assert state.room_stamp(room) != before
 
 
 def test_a_file_that_is_gone_but_for_its_copy_has_no_stamp(tmp_path: Path) -> None:
