@@ -8,12 +8,12 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from string import Template
 from tempfile import NamedTemporaryFile
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import httpx
 
 from include.contracts.calendar import Calendar
-from include.contracts.operations import Alert
+from include.contracts.operations import Alert, FiringAlert, Severity
 from include.contracts.period import Period
 from include.errors import ServiceError, SettingsError
 from include.formats import certificates
@@ -22,6 +22,7 @@ from include.settings import ROOT, Settings
 
 TEMPLATE = ROOT / "docker" / "prometheus" / "prometheus.yml"
 GATEWAY_TARGETS = "gateway.json"
+SEVERITIES = get_args(Severity)
 RETENTION = "400d"  # a year of monthly figures and a little more
 
 
@@ -67,6 +68,14 @@ class Prometheus:
         firing = _firing(self._get("/api/v1/alerts", {}))
         return [alert.model_copy(update={"usecase": usecase}) for alert in firing if alert.usecase in ("", usecase)]
 
+    def all_firing(self, seconds: float) -> list[FiringAlert]:
+        """Every alert of our rules that fires now; raises ServiceError when Prometheus does not answer in time."""
+        alerts = self._get("/api/v1/alerts", {}, seconds)["alerts"]
+        ours = [
+            _firing_alert(a) for a in alerts if a["state"] == "firing" and a["labels"].get("severity") in SEVERITIES
+        ]
+        return sorted(ours, key=lambda a: (a.usecase, a.name, a.release))
+
     async def firing(self) -> list[Alert]:
         """The firing alerts of all use cases; raises ServiceError when Prometheus does not answer."""
         try:
@@ -76,10 +85,10 @@ class Prometheus:
             raise ServiceError(f"Prometheus at {self.url} did not answer: {error}; see `make status`") from error
         return _firing(answer.json()["data"])
 
-    def _get(self, path: str, parameters: Mapping[str, str]) -> dict[str, Any]:
+    def _get(self, path: str, parameters: Mapping[str, str], seconds: float | None = None) -> dict[str, Any]:
+        verify, timeout = certificates.needed(self.url), self.timeout if seconds is None else seconds
         try:
-            verify = certificates.needed(self.url)
-            body = httpx.get(f"{self.url}{path}", params=dict(parameters), timeout=self.timeout, verify=verify).json()
+            body = httpx.get(f"{self.url}{path}", params=dict(parameters), timeout=timeout, verify=verify).json()
         except (httpx.HTTPError, ValueError) as error:
             raise ServiceError(f"Prometheus at {self.url} did not answer {path}: {error}; see `make status`") from error
         if body.get("status") != "success":
@@ -92,6 +101,14 @@ def _firing(data: Mapping[str, Any]) -> list[Alert]:
     """Alerts of Moebius' own rules that ask the retrain trigger; those of the platform belong to no use case."""
     ours = (a for a in data["alerts"] if a["state"] == "firing" and a["labels"].get("asks") == "retrain_trigger")
     return sorted((_alert(a) for a in ours), key=lambda a: (a.usecase, a.name, a.release, a.period))
+
+
+def _firing_alert(alert: Mapping[str, Any]) -> FiringAlert:
+    labels, notes = {"usecase": "", "release": "", **alert["labels"]}, alert["annotations"]
+    named = {name: labels[name] for name in ("usecase", "severity", "release")}
+    said = {name: notes.get(name, "") for name in ("summary", "action")}
+    asks = labels.get("asks") == "retrain_trigger"
+    return FiringAlert(name=labels["alertname"], **named, **said, since=alert.get("activeAt"), asks=asks)
 
 
 def _alert(alert: Mapping[str, Any]) -> Alert:

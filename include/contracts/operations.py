@@ -73,6 +73,22 @@ class Alert(Record):
     summary: str
 
 
+class FiringAlert(Record):
+    """An alert of Moebius' rules that fires now, whoever it asks; ``usecase`` is '' for one of the platform.
+
+    ``asks``: the retrain trigger decides on it, too.
+    """
+
+    name: str
+    usecase: str
+    severity: Severity
+    release: str
+    summary: str
+    action: str
+    since: Moment | None
+    asks: bool
+
+
 class WindowFigures(Record):
     """Figures that are shown of a window, and when it ends: the newest one, or the newest whose labels are due."""
 

@@ -2,7 +2,7 @@
 
 from typing import Protocol
 
-from include.contracts.operations import Alert
+from include.contracts.operations import Alert, FiringAlert
 
 
 class MetricsServer(Protocol):
@@ -12,6 +12,9 @@ class MetricsServer(Protocol):
 
     def alerts(self, usecase: str) -> list[Alert]:
         """The firing alerts on one use case that the retrain trigger decides on, those of the platform among them."""
+
+    def all_firing(self, seconds: float) -> list[FiringAlert]:
+        """Every alert of every use case and of the platform that fires now, by use case and name; waits so long."""
 
     async def firing(self) -> list[Alert]:
         """The firing alerts that the retrain trigger decides on; those of the platform have the use case ''."""

@@ -36,6 +36,7 @@ READS: dict[str, tuple[str, ...]] = {
     "quarantined_rows": ("quarantine",),
     "reconciliations": ("reconciliation",),
     "rollout_events": ("rollout_events",),
+    "last_scrub": ("scrubs",),
 }
 """Method of the records → the tables that it reads; a page has no other method."""
 

@@ -2,8 +2,11 @@
 
 from dataclasses import dataclass
 from typing import Self
+from urllib.parse import quote
 
 from fastapi import Request
+
+from include.contracts.runs import OpenRun, RequiredAction
 
 
 @dataclass(frozen=True)
@@ -29,3 +32,10 @@ class Links:
 
     def runs(self, usecase: str, family: str) -> str:
         return f"{self.dag(usecase, family)}/runs"
+
+    def work(self, work: OpenRun | RequiredAction) -> str:
+        """A run, or the form of a question."""
+        run = f"{self.runs(work.usecase, work.family)}/{quote(work.run, safe='')}"
+        if isinstance(work, OpenRun):
+            return run
+        return f"{run}/tasks/{quote(work.task, safe='')}/required_actions?map_index={work.map_index}"

@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from include.contracts.audit import AuditEntry, AuditEvent, PredictionBatch
-from include.contracts.operations import Alert
+from include.contracts.operations import Alert, FiringAlert
 from include.deployment import rollout
 from include.errors import ServiceError
 from include.ports.state import StateStore
@@ -89,6 +89,14 @@ class FiringAlerts:
         if self.away:
             raise ServiceError("Prometheus did not answer")
         return [alert for alert in self.firing_now if alert.usecase == usecase]
+
+    def all_firing(self, seconds: float) -> list[FiringAlert]:
+        if self.away:
+            raise ServiceError("Prometheus did not answer")
+        kept = ("name", "usecase", "severity", "release", "summary")
+        return [
+            FiringAlert(**{n: getattr(a, n) for n in kept}, action="", since=None, asks=True) for a in self.firing_now
+        ]
 
     async def firing(self) -> list[Alert]:
         return self.firing_now
