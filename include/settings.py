@@ -70,6 +70,7 @@ class Settings(StateRoot, BaseSettings):
     )
     host: str = Field("127.0.0.1", description="address every embedded service binds to")
     airflow_port: int = Field(8080, description="Airflow UI and REST")
+    public_url: str = Field("", description="address of Airflow as people reach it, in links; empty: the embedded one")
     mlflow_port: int = Field(5000, description="MLflow tracking server")
     prometheus_port: int = Field(9090, description="Prometheus")
     exporter_port: int = Field(9108, description="Moebius metrics exporter")
@@ -300,6 +301,11 @@ class Settings(StateRoot, BaseSettings):
         # a browser keeps one login per host name, whatever the port: dev goes by another name
         host = "localhost" if (self.environment, self.host) == ("dev", "127.0.0.1") else self.host
         return f"http://{host}:{self.airflow_port}"
+
+    @property
+    def pages_url(self) -> str:
+        """Where people find the Moebius pages."""
+        return f"{(self.public_url or self.airflow_url).rstrip('/')}/moebius"
 
     @property
     def mlflow_url(self) -> str:

@@ -3,8 +3,9 @@
 import json
 import shutil
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 from string import Template
 from tempfile import NamedTemporaryFile
@@ -13,7 +14,7 @@ from typing import Any, Literal, get_args
 import httpx
 
 from include.contracts.calendar import Calendar
-from include.contracts.operations import Alert, FiringAlert, Severity
+from include.contracts.operations import Alert, FiredAlert, FiringAlert, Severity
 from include.contracts.period import Period
 from include.errors import ServiceError, SettingsError
 from include.formats import certificates
@@ -76,6 +77,24 @@ class Prometheus:
         ]
         return sorted(ours, key=lambda a: (a.usecase, a.name, a.release))
 
+    def fired(self, usecase: str, since: datetime, until: datetime, step: timedelta) -> list[FiredAlert]:
+        """Every alert on the use case ('': on the platform) that fired in this time, to the step, oldest first.
+
+        Raises ServiceError when Prometheus does not answer.
+        """
+        which, seconds = f'ALERTS{{alertstate="firing",usecase="{usecase}"}}', max(1, round(step.total_seconds()))
+        now = [frozenset(labels.items()) for labels, _ in self.query(which)]
+        asked = {"query": f"max_over_time({which}[{seconds}s])", "step": str(seconds)}
+        bounds = {name: f"{at.timestamp():.0f}" for name, at in (("start", since), ("end", until))}
+        series = self._get("/api/v1/query_range", asked | bounds)["result"]
+        still = {labels - {("__name__", "ALERTS")} for labels in now}
+        found = [
+            one
+            for each in series
+            for one in _spans(each["metric"], [float(at) for at, _ in each["values"]], seconds, still)
+        ]
+        return sorted(found, key=lambda one: (one.since, one.name))
+
     async def firing(self) -> list[Alert]:
         """The firing alerts of all use cases; raises ServiceError when Prometheus does not answer."""
         try:
@@ -95,6 +114,28 @@ class Prometheus:
             fault = f"{body.get('errorType')}: {body.get('error')}"
             raise ServiceError(f"Prometheus at {self.url} refused {path} {dict(parameters)}: {fault}")
         return dict(body["data"])
+
+
+def _spans(
+    labels: Mapping[str, str], at: list[float], step: int, firing: Collection[frozenset[tuple[str, str]]]
+) -> Iterator[FiredAlert]:
+    """One for each run of neighbouring steps ``at`` in which a series of alerts had a sample."""
+    own = {"alertname", "alertstate", "usecase", "severity", "release", "asks", "__name__"}
+    about = {name: value for name, value in labels.items() if name not in own}
+    breaks = [k for k in range(1, len(at)) if at[k] - at[k - 1] > 1.5 * step]
+    for first, end in pairwise([0, *breaks, len(at)]):
+        last = end == len(at) and frozenset(labels.items()) - {("__name__", "ALERTS")} in firing
+        yield FiredAlert(
+            name=labels["alertname"], severity=_severity(labels), release=labels.get("release", ""), about=about,
+            since=datetime.fromtimestamp(at[first] - step, UTC),
+            until=None if last else datetime.fromtimestamp(at[end - 1], UTC),
+        )  # fmt: skip
+
+
+def _severity(labels: Mapping[str, str]) -> Severity:
+    """Of a rule that is not ours: somebody has to look."""
+    known: dict[str, Severity] = {"repair": "repair", "retrain": "retrain"}
+    return known.get(labels.get("severity", ""), "look")
 
 
 def _firing(data: Mapping[str, Any]) -> list[Alert]:
@@ -131,6 +172,11 @@ def directory(settings: Settings) -> Path:
     return settings.home / "prometheus"
 
 
+def rule_file(settings: Settings) -> Path:
+    """Where its rules are written."""
+    return directory(settings) / "moebius.rules.yml"
+
+
 def configure(settings: Settings, rules: str, *, gateway: bool = False) -> Path:
     """Write ``prometheus.yml`` (from the template) and ``moebius.rules.yml``; returns the configuration file.
 
@@ -146,7 +192,7 @@ def configure(settings: Settings, rules: str, *, gateway: bool = False) -> Path:
         text = Template(TEMPLATE.read_text()).substitute(values)
     except (KeyError, ValueError) as error:
         raise SettingsError(f"{TEMPLATE}: {error}; settings that it may name: {', '.join(sorted(values))}") from error
-    write_atomically(directory(settings) / "moebius.rules.yml", rules)
+    write_atomically(rule_file(settings), rules)
     scrape_gateway(settings, there=gateway)
     write_atomically(directory(settings) / "prometheus.yml", text)
     return directory(settings) / "prometheus.yml"

@@ -49,6 +49,26 @@ class SliceFigure(Figure):
     slice_value: str = Field(description="value of that column")
 
 
+class CalibrationBin(Figure):
+    """Answers of about the same probability in a window: how many there were, and how many of them came true."""
+
+    predicted: float = Field(description="mean probability that the answers of the bin gave")
+
+
+class BinnedCounts(Record):
+    """Rows by bin, of one feature or of the answers of a release in a window, and of what it is compared with."""
+
+    usecase: str = Field(description="use case")
+    release: str = Field(description="release that was measured")
+    period: Period
+    subject: str = Field(default="", description="feature; empty for the answers")
+    bins: list[str] = Field(description="names of the bins, JSON; places alone where values name people")
+    now: list[int] = Field(description="rows of the window by bin, JSON")
+    test_set: list[int] = Field(description="rows of the release's test set by bin, JSON")
+    window_before: list[int] | None = Field(default=None, description="rows of the window before by bin, JSON")
+    last_season: list[int] | None = Field(default=None, description="rows of the same season last year by bin, JSON")
+
+
 class BlockLoss(Record):
     """Loss of one release in one block of time (a day or an hour), summed over its labelled answers of a window."""
 
@@ -87,6 +107,17 @@ class FiringAlert(Record):
     action: str
     since: Moment | None
     asks: bool
+
+
+class FiredAlert(Record):
+    """An alert of Prometheus from when it fired to when it was resolved (None: it fires); ``about`` are its labels."""
+
+    name: str
+    severity: Severity
+    release: str
+    about: dict[str, str]
+    since: Moment
+    until: Moment | None
 
 
 class WindowFigures(Record):

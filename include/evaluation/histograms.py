@@ -160,10 +160,8 @@ def paired_counts(described: Mapping[str, Any], now: pd.Series, missing: int, ro
 
 def _paired_kept(described: Mapping[str, Any], now: pd.Series, missing: int, rows: int) -> Paired:
     """Where only the names above ``KEPT`` are known: the others count as never seen, on both sides."""
-    width, kept = width_of(described), described["counts"]
-    places = _bins_of_names(described, pd.Series([*kept], dtype=object), itself=True)
-    before = np.bincount(places, weights=[*kept.values()], minlength=width).astype(np.int64)
-    before[-2:] += [described["rest"], described["missing"]]
+    width = width_of(described)
+    before = counts_of(described)
     after = np.bincount(
         _bins_of_names(described, now.index.to_series(), itself=False), weights=now.to_numpy(), minlength=width
     ).astype(np.int64)
@@ -175,10 +173,21 @@ def _paired_kept(described: Mapping[str, Any], now: pd.Series, missing: int, row
 def _paired_numbers(described: Mapping[str, Any], values: pd.Series) -> Paired:
     """Below the described range, its bins, above it, no number, missing."""
     now = _counts_of_numbers(described, values)
-    least, most = described.get("infinite", (0, 0))
-    before = [least, *described["counts"], most, described.get("unreadable", 0), described["missing"]]
-    ranged = len(described["counts"]) + 1 if "low" in described and not any((least, most)) else 0
-    return Paired(np.array(before, np.int64), now.astype(np.int64), sum(before), len(values), ranged=ranged)
+    before, infinite = counts_of(described), any(described.get("infinite", ()))
+    ranged = len(described["counts"]) + 1 if "low" in described and not infinite else 0
+    return Paired(before, now.astype(np.int64), int(before.sum()), len(values), ranged=ranged)
+
+
+def counts_of(described: Mapping[str, Any]) -> np.ndarray:
+    """How many of the described rows each bin of ``bins_of`` has, (k,); of a text, words."""
+    counts = described["counts"]
+    if described["kind"] == "numeric":
+        least, most = described.get("infinite", (0, 0))
+        return np.array([least, *counts, most, described.get("unreadable", 0), described["missing"]], np.int64)
+    places = _bins_of_names(described, pd.Series([*counts], dtype=object), itself=True)
+    rows = np.bincount(places, weights=[*counts.values()], minlength=width_of(described)).astype(np.int64)
+    rows[-2:] += [described.get("rest", 0), described["missing"]]
+    return rows
 
 
 def within_range(counts: np.ndarray, ranged: int) -> np.ndarray:

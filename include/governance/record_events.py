@@ -129,6 +129,8 @@ NOT_MIRRORED: dict[str, str] = {
     "figures": "measured",
     "slice_figures": "measured",
     "block_losses": "measured",
+    "distributions": "measured",
+    "calibration_bins": "measured",
     "verdicts": "each verdict is an entry of `approvals`",
     "approval_notices": "what was sent about a question, which is an entry of `approvals`",
     "scrubs": "measured",

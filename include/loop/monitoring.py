@@ -3,7 +3,7 @@
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from include.contracts.deployment import LostAnswers, ReleaseRef, RolloutEvent
 from include.contracts.evaluation import PartGain
-from include.contracts.operations import BlockLoss, Figure, SliceFigure
+from include.contracts.operations import BinnedCounts, BlockLoss, CalibrationBin, Figure, SliceFigure
 from include.contracts.period import Period, filed
 from include.contracts.tables import PERIOD
 from include.data import versioning
@@ -27,7 +27,15 @@ from include.operations.sample import drawn
 from include.operations.scope import Scope
 from include.operations.window import Answering
 from include.operations.window_inputs import WindowInputs
-from include.records.registry import BLOCK_LOSSES, FIGURES, LOST_ANSWERS, PREDICTIONS, SLICE_FIGURES
+from include.records.registry import (
+    BLOCK_LOSSES,
+    CALIBRATION_BINS,
+    DISTRIBUTIONS,
+    FIGURES,
+    LOST_ANSWERS,
+    PREDICTIONS,
+    SLICE_FIGURES,
+)
 from include.services import reference_windows, verdicts
 from include.services.answers_in_files import MANY, AnswersInFiles
 from include.services.composition import Services
@@ -146,11 +154,12 @@ def _measure_window(spec: UseCase, services: Services, truth: Truth, end: Period
     events = truth.of(predictions, as_of).drop(columns=PERIOD)
     offline = _offline(spec, services, _few(spec, events)) if spec.views and len(events) else None
     looked_back = windows.ends(spec, end, max(trust.LOOKED_BACK, spec.monitoring.windows.of) + 1)
-    rollouts, by_slice, losses = services.records.rollout_events(spec), list[SliceFigure](), list[BlockLoss]()
+    rollouts, kept = services.records.rollout_events(spec), _Kept()
     window = WindowInputs(
-        predictions, events, end, offline=offline, as_of=as_of, published=truth.until, keep_slices=by_slice.extend,
+        predictions, events, end, offline=offline, as_of=as_of, published=truth.until,
+        keep_slices=kept.by_slice.extend, keep_bins=kept.bins, keep=kept.losses.extend,
         history=services.records.figures(spec, name=trust.asked_of_history(spec), subject="", periods=looked_back),
-        past=_past_losses(spec, services, end), keep=losses.extend,
+        past=_past_losses(spec, services, end),
         compared_with=reference_windows.references(spec, services, truth, end),
         labelled=reference_windows.labelled(spec, truth, end),
     )  # fmt: skip
@@ -159,11 +168,32 @@ def _measure_window(spec: UseCase, services: Services, truth: Truth, end: Period
     measured = [name for name in names if name not in retired]
     figures = [f for name in measured for f in _measure(spec, services, name, window, files or predictions, rollouts)]
     figures += [Scope(spec, name, end).figure("unlogged", rows) for name, rows in sorted(lost.items())]
-    SLICE_FIGURES.replace(spec.name, services.adapters.lake, end, by_slice)
+    kept.write(spec, services, end)
     FIGURES.replace(spec.name, services.adapters.lake, end, figures)
-    if spec.event.label:
-        BLOCK_LOSSES.replace(spec.name, services.adapters.lake, end, losses)
     return figures
+
+
+@dataclass
+class _Kept:
+    """What is measured of a window besides its figures."""
+
+    by_slice: list[SliceFigure] = field(default_factory=list)
+    distributions: list[BinnedCounts] = field(default_factory=list)
+    calibration: list[CalibrationBin] = field(default_factory=list)
+    losses: list[BlockLoss] = field(default_factory=list)
+
+    def bins(self, distributions: list[BinnedCounts], calibration: list[CalibrationBin]) -> None:
+        self.distributions += distributions
+        self.calibration += calibration
+
+    def write(self, spec: UseCase, services: Services, end: Period) -> None:
+        """Replaces what was kept of the window."""
+        lake = services.adapters.lake
+        SLICE_FIGURES.replace(spec.name, lake, end, self.by_slice)
+        DISTRIBUTIONS.replace(spec.name, lake, end, self.distributions)
+        if spec.event.label:
+            CALIBRATION_BINS.replace(spec.name, lake, end, self.calibration)
+            BLOCK_LOSSES.replace(spec.name, lake, end, self.losses)
 
 
 def _past_losses(spec: UseCase, services: Services, end: Period) -> list[BlockLoss]:

@@ -39,10 +39,11 @@ class Rule:
         """The section of the documentation about this alert."""
         return f"{RUNBOOK}#{self.name.lower()}"
 
-    def as_yaml(self) -> dict[str, Any]:
-        """As Prometheus reads it."""
+    def as_yaml(self, pages: str) -> dict[str, Any]:
+        """As Prometheus reads it; ``pages`` is the address of the Moebius pages, which show its runbook."""
         labels = {"usecase": self.usecase, "severity": self.severity, "asks": RETRAIN_TRIGGER if self.decides else ""}
         about = {"summary": self.summary, "action": self.action, "runbook": self.runbook}
+        about["runbook_url"] = f"{pages}/runbooks/{self.name}"
         if self.window and self.calendar:
             about |= {"window_end": moment(window_end(self.usecase, self.window), 'printf "%.0f"')}
             about |= {"every": self.calendar.every, "timezone": self.calendar.timezone}

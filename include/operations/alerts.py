@@ -25,12 +25,13 @@ def groups(specs: Iterable[UseCase]) -> dict[str, list[Rule]]:
     return {**{f"moebius:{spec.name}": of_usecase(spec) for spec in specs}, "moebius": of_platform()}
 
 
-def rules(specs: Iterable[UseCase]) -> dict[str, Any]:
-    """The rule file as a mapping."""
-    return {"groups": [{"name": name, "rules": [rule.as_yaml() for rule in of]} for name, of in groups(specs).items()]}
+def rules(specs: Iterable[UseCase], pages: str) -> dict[str, Any]:
+    """The rule file as a mapping; ``pages`` is the address of the Moebius pages, for the links to runbooks."""
+    every = groups(specs).items()
+    return {"groups": [{"name": name, "rules": [rule.as_yaml(pages) for rule in of]} for name, of in every]}
 
 
-def rules_text(specs: Iterable[UseCase]) -> str:
+def rules_text(specs: Iterable[UseCase], pages: str) -> str:
     """The rule file as YAML, with a note that it is generated."""
     note = "# Generated from include/usecases/*/usecase.yaml by include/operations/alerts.py; do not edit.\n"
-    return note + yaml.safe_dump(rules(specs), sort_keys=False, width=120)
+    return note + yaml.safe_dump(rules(specs, pages), sort_keys=False, width=120)

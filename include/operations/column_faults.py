@@ -14,18 +14,11 @@ import pandas as pd
 from include.contracts.operations import Figure
 from include.operations import drift
 from include.operations.column_facts import Facts
+from include.operations.limits import COLUMN_FAULTS
 from include.operations.release_history import History
 from include.operations.scope import Scope
 from include.specification.usecase import UseCase
 
-LIMITS = {
-    "missing_increase": 0.2,  # share of rows without a value, more than in the baseline
-    "stuck": 0.25,  # share of the commonest value, more than the fullest bin of the baseline
-    "constant": 0.0,  # 1: one value alone, of a column that varied
-    "unseen": 0.2,  # share of rows with a category that the baseline lacks, more than its rare ones explain
-    "outside": 0.2,  # share of rows further outside the baseline's range than that range is wide
-    "missing_days": 0.1,  # share of the days without any value
-}
 WORDS = {
     "missing_increase": "{name} is missing in {value:.1%} of the rows more than in the baseline",
     "stuck": "one value of {name} has {value:.1%} of the rows more than the commonest had in the baseline",
@@ -68,7 +61,7 @@ def days_of(spec: UseCase, rows: pd.DataFrame) -> Days:
 
 
 def figures(scope: Scope, baseline: Mapping[str, Any], found: Mapping[str, Facts], n: int) -> list[Figure]:
-    """``LIMITS`` of every feature, of a tensor of its worst column; what the baseline cannot say is left out.
+    """``COLUMN_FAULTS`` of every feature, of a tensor of its worst column; what the baseline cannot say is left out.
 
     What the spec calls a function of the ``clock`` can only be missing: a day has one weekday, and the season alone
     takes the day of the year out of the range of a baseline of some days.
@@ -78,7 +71,7 @@ def figures(scope: Scope, baseline: Mapping[str, Any], found: Mapping[str, Facts
     clock = {f.tensor or f.name for f in scope.spec.features if f.clock}
     for subject, columns in drift.columns_by_input(scope.spec).items():
         parts = [_column(found[name], baseline["rows"]) | _days(found[name]) for name in columns]
-        for figure in LIMITS:
+        for figure in COLUMN_FAULTS:
             worst = max((part[figure] for part in parts if figure in part), default=None)
             if worst is not None and (subject not in clock or figure.startswith("missing")):
                 value, error = worst
@@ -97,7 +90,7 @@ def missing_increase(scope: Scope, baseline: Mapping[str, Any], share: float, n:
 def faults(history: History) -> tuple[list[str], list[str]]:
     """(sentences, features) of the columns whose change in the newest period no season and no chance explains."""
     sentences, subjects = [], []
-    for figure, limit in LIMITS.items():
+    for figure, limit in COLUMN_FAULTS.items():
         for name in sorted(history.subjects(figure, history.period)):
             measured = history.by_key[history.period, figure, name]
             if name and measured.value > limit and (measured.low is None or measured.low > 0):

@@ -16,6 +16,7 @@ from include.families.serving import logged_column
 from include.formats.ties import latest_per_key
 from include.operations import (
     attribution,
+    binned,
     calibration_figures,
     concept,
     drift_figures,
@@ -81,6 +82,8 @@ def measure(spec: UseCase, release: str, baseline: Mapping[str, Any], given: Win
         by_slice, summary = slices.measured(window)
         given.keep_slices(by_slice)
         figures += summary
+    if given.keep_bins is not None:
+        given.keep_bins(binned.distributions(window), binned.calibration(window))
     return figures + _windows(scope, figures, given.history)
 
 

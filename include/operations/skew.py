@@ -12,11 +12,10 @@ from include.contracts.spelling import as_known, as_text
 from include.evaluation import histograms
 from include.evaluation.divergence import CHANCE
 from include.operations import drift
+from include.operations.limits import SKEWED_SHARE
 from include.operations.window import Window
 from include.specification.usecase import UseCase
 
-SKEWED_SHARE = 0.02
-"""Of the rows: what answers between an event and the next run of the data pipeline may differ by."""
 SHARE_OF_SPREAD = 1e-3
 FLOAT32_STEP, FLOAT64_STEPS = 2.0**-23, 2.0**-50  # relative; sums in another order differ by some steps of float64
 

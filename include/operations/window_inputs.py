@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from include.contracts.evaluation import PartGain
-from include.contracts.operations import BlockLoss, Figure, SliceFigure
+from include.contracts.operations import BinnedCounts, BlockLoss, CalibrationBin, Figure, SliceFigure
 from include.contracts.period import Period
 from include.operations.large_windows import InFiles
 from include.operations.window import Answering, Reference, forget
@@ -34,6 +34,7 @@ class WindowInputs:
     published : the end of the newest published period: nor are those of events whose truth may be in a later one
     stated : the gain by part that the verdict stated over other releases, for ``gain_outside_spread``
     keep_slices : is given the figures by slice; without, no slices are measured
+    keep_bins : is given what pages draw of the window: distributions by bin, and the calibration by bin
     past : losses by block that earlier windows kept, oldest first, for ``concept_drift``
     keep : takes those of this window
     model : that of the release, for ``attribution_drift``
@@ -53,6 +54,7 @@ class WindowInputs:
     seed: int = 0
     stated: Mapping[str, Sequence[PartGain]] = field(default_factory=dict)
     keep_slices: Callable[[list[SliceFigure]], None] | None = None
+    keep_bins: Callable[[list[BinnedCounts], list[CalibrationBin]], None] | None = None
     past: Sequence[BlockLoss] = ()
     keep: Callable[[Sequence[BlockLoss]], None] = forget
     model: Answering | None = None

@@ -78,7 +78,7 @@ FLOWS: dict[str, dict[str, tuple[Names, Names]]] = {
     "batch_inference": {"score_partition": (lambda spec: ["release", *_served(spec)], _just("batch_predictions"))},
     "monitoring": {
         "ship_predictions": (_just("release"), _just("predictions")),
-        "measure": (lambda spec: ["predictions", *_served(spec)], _just("figures", "slice_figures")),
+        "measure": (lambda spec: ["predictions", *_served(spec)], _just("figures", "slice_figures", "distributions")),
     },
     "labelling": {
         "select_rows": (lambda spec: ["predictions", *_served(spec)], _just()),

@@ -42,7 +42,7 @@ LOGINS: dict[str, Callable[[Settings], tuple[str, str]]] = {
 def _configure_prometheus(settings: Settings) -> None:
     from include.operations import alerts  # with SciPy: what dies is started again without it
 
-    rules = alerts.rules_text(usecases())
+    rules = alerts.rules_text(usecases(), settings.pages_url)
     metrics_server.configure(settings, rules, gateway=clients.present(settings.gateway_clients))
 
 

@@ -6,7 +6,15 @@ from include.contracts.evaluation import RecordedVerdict
 from include.contracts.governance import PrivacyChange, PrivacyFinding, RecordedExport
 from include.contracts.guard import PeriodProfile
 from include.contracts.notices import RecordedNotice
-from include.contracts.operations import BlockLoss, Figure, GivenLabel, RecordedDecision, SliceFigure
+from include.contracts.operations import (
+    BinnedCounts,
+    BlockLoss,
+    CalibrationBin,
+    Figure,
+    GivenLabel,
+    RecordedDecision,
+    SliceFigure,
+)
 from include.contracts.quality import CheckRecord, QuarantinedRow
 from include.contracts.retirement import RecordedRetirement
 from include.contracts.scrub import Scrubbed
@@ -26,6 +34,8 @@ LOST_ANSWERS = RecordTable("lost_answers", LostAnswers, order=("until",))
 BATCH_PREDICTIONS = RecordTable("batch_predictions", BatchPrediction, order=("period",), mode="replace", is_open=True)
 FIGURES = RecordTable("figures", Figure, order=("period",), mode="replace")
 SLICE_FIGURES = RecordTable("slice_figures", SliceFigure, order=("period",), mode="replace")
+DISTRIBUTIONS = RecordTable("distributions", BinnedCounts, order=("period",), mode="replace")
+CALIBRATION_BINS = RecordTable("calibration_bins", CalibrationBin, order=("period",), mode="replace")
 BLOCK_LOSSES = RecordTable("block_losses", BlockLoss, order=("block",), mode="replace")
 ROLLOUT_EVENTS = RecordTable("rollout_events", RolloutEvent, order=("at", "generation"), rises=True)
 GIVEN_LABELS = RecordTable("given_labels", GivenLabel, order=("period",), is_open=True, versions_named=True)

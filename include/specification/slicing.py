@@ -61,6 +61,11 @@ def slice_faults(spec: Sliced) -> Iterator[Fault]:
         yield Fault(KEY, f"{sorted({name for name in named if named.count(name) > 1})} are listed twice")
 
 
+def may_be_shown(spec: Sliced, name: str) -> bool:
+    """Whether the values of a column may stand in records and on pages."""
+    return not _personal(spec, name)
+
+
 def _personal(spec: Sliced, name: str) -> str:
     """Why its values may be shown to nobody, or nothing."""
     rule = spec.privacy.columns.get(name)

@@ -53,7 +53,7 @@ def monitored(tmp_path: Path) -> Iterator[Monitored]:
         **{f"{name}_port": free_port() for name in ("prometheus", "exporter", "triton_metrics", "stream")},
     )
     world = Monitored(settings)
-    metrics_server.configure(settings, rules_text([load_usecase("flight_delay")]))
+    metrics_server.configure(settings, rules_text([load_usecase("flight_delay")], settings.pages_url))
     figures = metrics_exporter.FigureCollector(world.read, cache_seconds=0.2)
     state = rollout.first(load_usecase("flight_delay"), "r0001")
     champions = metrics_exporter.ChampionCollector(lambda: [state.model_copy(update={"champion": world.champion})], 0.2)

@@ -2,13 +2,13 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pandas as pd
 
 from include.contracts.audit import AuditEntry, AuditEvent, PredictionBatch
-from include.contracts.operations import Alert, FiringAlert
+from include.contracts.operations import Alert, FiredAlert, FiringAlert
 from include.deployment import rollout
 from include.errors import ServiceError
 from include.ports.state import StateStore
@@ -84,6 +84,7 @@ class FiringAlerts:
 
     def __init__(self, *alerts: Alert) -> None:
         self.firing_now, self.away = list(alerts), False
+        self.fired_before: list[FiredAlert] = []
 
     def alerts(self, usecase: str) -> list[Alert]:
         if self.away:
@@ -100,6 +101,11 @@ class FiringAlerts:
 
     async def firing(self) -> list[Alert]:
         return self.firing_now
+
+    def fired(self, usecase: str, since: datetime, until: datetime, step: timedelta) -> list[FiredAlert]:
+        if self.away:
+            raise ServiceError("Prometheus did not answer")
+        return [one for one in self.fired_before if one.since < until and (one.until or until) >= since]
 
     def query(self, promql: str) -> list[tuple[dict[str, str], float]]:
         return []

@@ -11,18 +11,20 @@ from include.operations.alerts import groups, rules, rules_text
 from include.specification.loader import load_usecase, usecase_names
 from tests.unit.operations.monitored_world import SPEC
 
+PAGES = "https://airflow.example/moebius"
 SPECS = [load_usecase(name) for name in usecase_names()]
 
 
 def test_every_rule_says_what_happened_to_what_what_to_do_and_where_it_is_explained() -> None:
-    for group in rules(SPECS)["groups"]:
+    for group in rules(SPECS, PAGES)["groups"]:
         usecase = group["name"].partition(":")[2]
         for rule in group["rules"]:
             assert rule["labels"]["severity"] in ("look", "repair", "retrain")
             assert rule["labels"].get("usecase", "") == usecase
             window = {"window_end", "every", "timezone"} if "moebius_window_end" in str(rule["annotations"]) else set()
-            assert set(rule["annotations"]) == {"summary", "action", "runbook", *window}
+            assert set(rule["annotations"]) == {"summary", "action", "runbook", "runbook_url", *window}
             assert all(rule["annotations"].values())
+            assert rule["annotations"]["runbook_url"] == f"{PAGES}/runbooks/{rule['alert']}"
             assert rule["for"]
 
 
@@ -43,7 +45,7 @@ def test_what_counts_as_a_serving_fault_are_alerts_that_exist() -> None:
         "MoebiusPerformanceLoss", "MoebiusEstimatedLoss", "MoebiusReleaseWorse", "MoebiusFeatureDrift",
         "MoebiusLabelsMissing",
     }  # fmt: skip
-    labels = [rule["labels"] for group in rules([SPEC])["groups"] for rule in group["rules"]]
+    labels = [rule["labels"] for group in rules([SPEC], PAGES)["groups"] for rule in group["rules"]]
     assert Counter(label.get("asks") for label in labels)[RETRAIN_TRIGGER] == len(deciding)
 
 
@@ -54,7 +56,7 @@ def test_thresholds_are_those_of_the_spec_and_the_text_is_the_mapping() -> None:
     assert by_name["MoebiusFeatureDrift"].endswith(f">= {monitoring.drift_features}")
     assert by_name["MoebiusServingErrors"].endswith(f"> {limit}")
     assert by_name["MoebiusUnansweredRequests"].endswith(f"> {limit}")
-    assert yaml.safe_load(rules_text([SPEC])) == rules([SPEC])
+    assert yaml.safe_load(rules_text([SPEC], PAGES)) == rules([SPEC], PAGES)
 
 
 def test_an_error_that_our_code_answered_is_not_looked_for_among_the_servers_successes() -> None:
