@@ -40,7 +40,7 @@ LOOKS: tuple[tuple[re.Pattern[str], Seen], ...] = tuple(
     (re.compile(pattern, re.DOTALL), Seen("access", action, rows))
     for pattern, action, rows in (
         (rf"{IN_CATALOG}/sheet/.*", "read_data_sheet", True),
-        (rf"{PAGES}/(loops|models|rollouts)/(?P<usecase>[a-z]\w*)(/.*)?", "open_page", False),
+        (rf"{PAGES}/(loops|models|rollouts|actions)/(?P<usecase>[a-z]\w*)(/.*)?", "open_page", False),
         (rf"{IN_CATALOG}/.*", "open_page", False),
         (rf"{PAGES}(/|/catalog/?)?", "open_page", False),
         (rf"{PAGES}/audit/?", "read_audit_log", True),
@@ -57,6 +57,7 @@ LOOKS: tuple[tuple[re.Pattern[str], Seen], ...] = tuple(
 )
 NAMED_CHANGES: tuple[tuple[str, str, AuditKind, str], ...] = (
     ("POST", rf"{LOGINS}(/.*)?", "access", LOG_IN),
+    ("POST", rf"{PAGES}/actions/.*", "use", "send_form"),  # the run or answer that comes of it is an event of its own
     ("PATCH", rf"{IN_TASK}/.*hitlDetails", "decision", "answer"),
     ("POST", rf"{IN_DAG}/(clearTaskInstances|clearDagRuns|dagRuns/[^/]+/clear)", "use", "clear"),
     ("POST", rf"{IN_RUN}", "use", "trigger"),

@@ -8,6 +8,7 @@ from typing import Literal
 
 from include.contracts.gateway import Route as GatewayRoute
 from include.contracts.governance import Role
+from include.governance.actions import ACTIONS
 from include.governance.rights import ADMINS, AUDITORS, EVERYBODY, NOBODY, OPERATORS, Action, anywhere
 
 Open = Literal["open", "task"]
@@ -44,6 +45,13 @@ PAGES = _declared(
 )
 
 OF_AUDITORS = _declared(AUDITORS, "GET /moebius/audit/")
+
+OF_ACTIONS: dict[str, Rule] = {
+    f"{method} /moebius/actions/{{usecase}}/{action.name}": action.roles
+    for action in ACTIONS.values()
+    for method in ("GET", "POST")
+}
+"""Form and button of each action of a person, for the roles that its DAG family lets do it."""
 
 LOGIN = {
     **_declared(
@@ -157,7 +165,7 @@ EDGE: dict[str, GatewayRoute | Literal["ready", "inside"]] = {
 """Routes of the gateway and of the facade behind it, by the right that a client needs; ``ready`` is for every client,
 ``inside`` for the gateway itself. Whoever is no client gets 401, and what is not here 404."""
 
-ROUTES: dict[str, Rule] = {**PAGES, **OF_AUDITORS, **LOGIN, **ADMINISTRATION, **DAGS}
+ROUTES: dict[str, Rule] = {**PAGES, **OF_AUDITORS, **OF_ACTIONS, **LOGIN, **ADMINISTRATION, **DAGS}
 """Every route of the API server, which also serves the pages."""
 
 

@@ -56,6 +56,19 @@ LABELS = {
 """What stands on the button of an action; it has one for each of ``include.governance.actions``."""
 SEVERE = frozenset({"abort", "roll_back", "drop_rows", "drop_events", "end_service", "erase", "rotate_keys", "retire"})
 """Actions whose button warns: what they take away does not come back by itself."""
+OTHER_ANSWER = {
+    "approve": "reject", "reject": "approve",
+    "approve_retirement": "reject_retirement", "reject_retirement": "approve_retirement",
+    "approve_export": "reject_export", "reject_export": "approve_export",
+    "approve_answers": "reject_answers", "reject_answers": "approve_answers",
+    "approve_hand_over": "reject_hand_over", "reject_hand_over": "approve_hand_over",
+}  # fmt: skip
+"""An answer → the other one to the same question."""
+
+
+def answers_of(family: str) -> list[str]:
+    """Actions that answer a question of the DAG family."""
+    return [action.name for action in ACTIONS.values() if (action.family, action.asked) == (family, "answer")]
 
 
 def route(name: str) -> str:

@@ -4,9 +4,9 @@ from fastapi import FastAPI
 
 from include.ui import static
 from include.ui.headers import SafePages
-from include.ui.pages import audit, catalog, loop, models, overview, rollout
+from include.ui.pages import actions, audit, catalog, loop, models, overview, rollout
 
-PAGES = (overview, loop, rollout, models, catalog, audit, static)
+PAGES = (overview, loop, rollout, models, catalog, audit, actions, static)
 """Each has a ``router``; every route of it checks the login."""
 
 

@@ -6,6 +6,7 @@ from typing import get_args
 import pytest
 
 from include.contracts.governance import Role
+from include.governance.actions import ACTIONS as PERSON_ACTIONS
 from include.governance.rights import APPROVERS, EVERYBODY, RIGHTS, Action, Rights, family_of, may
 from include.governance.routes import DAG, ROUTES, RUN, served
 from include.settings import ROOT, Settings
@@ -63,11 +64,25 @@ def test_no_route_that_changes_something_is_for_a_viewer_auditor_or_approver() -
     own = {"POST /ui/auth/token", "POST /auth/token", "POST /auth/token/cli"}
     own |= {f"POST {DAG}/favorite", f"POST {DAG}/unfavorite"}
     only_read = {f"POST {DAG}/dagRuns/list", f"POST {RUN}/taskInstances/list"}
-    changing = {r: rule for r, rule in ROUTES.items() if not r.startswith("GET ") and r not in own | only_read}
+    left_out = own | only_read | set(OF_ACTIONS)  # the forms of actions have their roles by the test below
+    changing = {r: rule for r, rule in ROUTES.items() if not r.startswith("GET ") and r not in left_out}
     own_work = {"viewer": None, "auditor": "trigger", "approver": "answer"}
     for role, work in own_work.items():
         found = {route for route, rule in changing.items() if rule != "task" and served(role, rule)}
         assert found == {route for route, rule in changing.items() if rule == work}
+
+
+def test_the_form_of_an_action_is_for_those_whom_its_dag_family_lets_do_it() -> None:
+    """The page asks Airflow in the name of its reader: who may not do it there has no form for it here."""
+    for action in PERSON_ACTIONS.values():
+        for method in ("GET", "POST"):
+            roles = getattr(RIGHTS[action.family], action.asked)
+            assert OF_ACTIONS[f"{method} /moebius/actions/{{usecase}}/{action.name}"] == roles
+            assert "viewer" not in roles
+    assert len(OF_ACTIONS) == 2 * len(PERSON_ACTIONS), "a route that is of no action"
+
+
+OF_ACTIONS = {route: rule for route, rule in ROUTES.items() if "/moebius/actions/" in route}
 
 
 def test_a_dag_that_is_not_of_a_use_case_has_no_family() -> None:
