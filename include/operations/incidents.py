@@ -8,14 +8,15 @@ from include.contracts.deployment import RolloutEvent
 from include.contracts.operations import FiringAlert
 from include.contracts.scrub import Scrubbed
 
-EVENTS = ("aborted", "interrupted", "rolled_back")
+Kind = Literal["aborted", "interrupted", "rolled_back", "damaged", "alert"]
+EVENTS: tuple[Kind, ...] = ("aborted", "interrupted", "rolled_back")
 """Events of a rollout that are incidents."""
 
 
 class Incident(NamedTuple):
     """One incident: what kind, when, and what is recorded of it."""
 
-    kind: Literal["aborted", "interrupted", "rolled_back", "damaged", "alert"]
+    kind: Kind
     at: datetime
     words: str
 
@@ -29,7 +30,7 @@ def _of_rollouts(events: Sequence[RolloutEvent]) -> Iterator[Incident]:
     for event in events:
         for kind in EVENTS:
             if event.event == kind:
-                yield Incident(event.event, event.at, f"{event.release}: {event.reason}")
+                yield Incident(kind, event.at, f"{event.release}: {event.reason}")
 
 
 def _of_scrubs(scrubs: Sequence[Scrubbed]) -> Iterator[Incident]:
@@ -37,4 +38,4 @@ def _of_scrubs(scrubs: Sequence[Scrubbed]) -> Iterator[Incident]:
 
 
 def _of_alerts(alerts: Sequence[FiringAlert]) -> Iterator[Incident]:
-    return (Incident("alert", alert.since, alert.summary) for alert in alerts if alert.since)
+    return (Incident("alert", alert.since, alert.name) for alert in alerts if alert.since)

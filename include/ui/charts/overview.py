@@ -3,9 +3,9 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from include.ui.charts.style import BAD, NEUTRAL, SAID, SERIES, WATCH, saying, silent, specification
+from include.ui.charts.style import BAD, NEUTRAL, SAID, SERIES, TEXT, WATCH, saying, silent, specification
 
-WIDTH, HEIGHT, STRIP = 300, 48, 22
+WIDTH, HEIGHT, STRIP = 340, 56, 40
 X: dict[str, Any] = {"field": "at", "type": "ordinal", "axis": None, "sort": None}
 QUIET: dict[str, Any] = {"type": "quantitative", "axis": None}
 Rows = Sequence[Mapping[str, Any]]
@@ -38,7 +38,9 @@ def drift(rows: Rows, limit: float) -> dict[str, Any]:
 
     The dashed line is the share from which a person is asked to look.
     """
-    y = {**QUIET, "scale": {"domain": [0, 1]}}
+    limit = min(limit, 1.0)
+    highest = max([row["share"] for row in rows if row["share"] is not None], default=0.0)
+    y = {**QUIET, "scale": {"domain": [0, max(highest, 1.5 * limit)]}}
     colour = {"condition": {"test": "datum.beyond", "value": WATCH}, "value": NEUTRAL}
     layers = [
         {
@@ -46,7 +48,7 @@ def drift(rows: Rows, limit: float) -> dict[str, Any]:
             "transform": [{"filter": "isValid(datum.share)"}],
             "encoding": saying(x=X, y={"field": "share", **y}, color=colour),
         },
-        {"mark": silent("rule", color=WATCH, strokeDash=[3, 3]), "encoding": {"y": {"datum": min(limit, 1.0), **y}}},
+        {"mark": silent("rule", color=TEXT, strokeDash=[3, 3]), "encoding": {"y": {"datum": limit, **y}}},
     ]
     return specification(_given(rows, "share", "beyond"), width=WIDTH, height=STRIP, layer=layers)
 

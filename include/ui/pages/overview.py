@@ -6,9 +6,10 @@ from typing import Any
 from fastapi import APIRouter
 from fastapi.responses import HTMLResponse
 
+from include.contracts.governance import Level
 from include.contracts.operations import Figure, FiringAlert
 from include.contracts.runs import OpenWork
-from include.errors import ServiceError
+from include.errors import MoebiusError, ServiceError
 from include.operations import history, incidents, loop_figures, loop_state
 from include.operations.loop_figures import WindowPoint
 from include.services import checking
@@ -32,8 +33,8 @@ def router() -> APIRouter:
 
     @pages.get("/")
     def page(view: ViewDep) -> HTMLResponse:
-        access = view.reader.services.settings.access
-        work = airflow_runs.open_work(view.reader.role, access.get(view.reader.role, "public"))
+        levels: dict[str, Level] = {**view.reader.services.settings.access}
+        work = airflow_runs.open_work(view.reader.role, levels.get(view.reader.role, "none"))
         return view.page("overview.html", **shown(view, work))
 
     return pages
@@ -44,13 +45,19 @@ def shown(view: View, work: OpenWork) -> dict[str, Any]:
     reader, good = view.reader, specifications().good
     faults = checking.known(reader.services.settings)
     alerts, silent = firing(reader)
-    cards = [card(spec, view, work.of(spec.name), alerts, faults.get(spec.name, ())) for spec in good.values()]
+    cards, unreadable = list[dict[str, Any]](), dict[str, list[str]]()
+    for name, spec in good.items():
+        try:
+            cards.append(card(spec, view, work.of(name), alerts, faults.get(name, ())))
+        except MoebiusError as error:  # damaged records of one use case hide no other one
+            unreadable[name] = [*faults.get(name, ()), str(error)]
     cards.sort(key=lambda one: (loop_state.SHOWN.index(one["found"][0].state), one["spec"].title))
     unloaded = {name: lines for name, lines in faults.items() if name not in good}
-    states = [one["found"][0].state for one in cards] + ["broken"] * len(unloaded)
+    states = [one["found"][0].state for one in cards] + ["broken"] * (len(unloaded) + len(unreadable))
     return {
         "cards": cards,
         "faults": unloaded,
+        "unreadable": unreadable,
         "counts": {state: states.count(state) for state in loop_state.SHOWN},
         "platform": [alert for alert in alerts or () if not alert.usecase],
         "work_unknown": bool(work.unknown),
@@ -72,8 +79,9 @@ def card(
     spec: UseCase, view: View, work: OpenWork, alerts: Sequence[FiringAlert] | None, faults: Sequence[str]
 ) -> dict[str, Any]:
     """One use case: its state and why, pictures, traffic, last incident, and the facts behind them."""
-    records, services = view.reader.records, view.reader.services
-    mine = _readable(spec, view.reader, alerts)
+    reader = view.reader
+    records, services = reader.records, reader.services
+    mine = _readable(spec, reader, alerts)
     figures = records.history(spec, *loop_figures.names(spec))
     windows, rollout = loop_figures.points(spec, figures), services.serving.rollout_state(spec)
     newest = loop_figures.newest(spec, figures, rollout.champion) if rollout else {}
@@ -81,7 +89,7 @@ def card(
     events = records.rollout_events(spec, newest=1, event=[*incidents.EVENTS])
     facts = loop_state.Facts(
         primary=spec.metrics.primary, drift_features=spec.monitoring.drift_features, faults=faults, rollout=rollout,
-        alerts=mine, work=work, figures=newest, unread=not view.reader.reads(spec, "figures"),
+        alerts=mine, work=work, figures=newest, unread=not reader.reads(spec, "figures"),
         decision=decisions[-1] if decisions else None, scrubs=scrubs,
         pause=services.controls.pause(spec.name), silences=services.controls.silences(spec.name),
     )  # fmt: skip

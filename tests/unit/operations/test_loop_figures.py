@@ -88,4 +88,4 @@ def test_the_last_incident_is_the_newest_of_whatever_kind() -> None:
     damaged = incidents.last([event("aborted", 3)], [scrubbed(4, "gone")], [firing(2)])
     assert damaged
     assert damaged.kind == "damaged"
-    assert incidents.last([event("aborted", 3)], [], [firing(5)]) == ("alert", firing(5).since, "drift")
+    assert incidents.last([event("aborted", 3)], [], [firing(5)]) == ("alert", firing(5).since, "A")

@@ -148,6 +148,14 @@ def test_faults_of_specs_are_shown_also_of_one_that_makes_no_card(
     assert len(shown) == len(specifications().good) + 1
 
 
+def test_damaged_records_of_one_use_case_hide_no_other(services: Services) -> None:
+    services.adapters.state.put(f"controls/{SPEC.name}.json", "<b>no JSON</b>")
+    shown = cards(page(services))
+    assert next(iter(shown)) == SPEC.name
+    assert "Its records cannot be read:" in shown[SPEC.name]
+    assert state(shown[load_usecase("digit_image").title]) == "nothing serves yet"
+
+
 @pytest.mark.parametrize("language", ["en", "ko"])
 def test_every_state_and_reason_has_its_words(services: Services, language: str) -> None:
     text = page(services, language=language)

@@ -1,0 +1,182 @@
+"""Every page of the matrix in a real Chromium, on a real Airflow: each role, both languages, themes and widths.
+
+`make test` looks at each page in combinations that meet every pair of language, theme and width, with the roles in
+turn, and asks for each page as each role. `make full` looks at all of them.
+"""
+
+from collections.abc import Iterator
+from itertools import product
+from typing import Any, NamedTuple, get_args
+from urllib.parse import quote
+
+import httpx
+import pytest
+
+from include.contracts.governance import Role
+from include.governance.routes import ROUTES, served
+from include.settings import Settings
+from tests.integration import page_history
+from tests.integration.airflow_fixtures import airflow_settings, mortal_api_server
+from tests.integration.browser_fixtures import needs_chromium
+from tests.integration.page_browser import PageBrowser, keyboard, page_browser
+from tests.integration.page_history import EVIL
+from tests.integration.ports import free_ports
+from tests.pairwise import cover
+
+pytestmark = [pytest.mark.integration, needs_chromium]
+ROLES: tuple[Role, ...] = get_args(Role)
+WITH, WITHOUT = "flight_delay", "digit_image"
+"""A use case with a history, and one that has nothing yet."""
+SEARCH = quote(EVIL)
+
+
+class Shown(NamedTuple):
+    """Where a route is looked at: addresses of pages, the first of which has data; or of files that are fetched."""
+
+    pages: tuple[str, ...] = ()
+    files: tuple[str, ...] = ()
+    status: int = 200
+    closed: tuple[Role, ...] = ()
+    """Roles that the route serves and the page refuses, for they do not read its tables."""
+
+    def answers(self, route: str, role: str) -> int:
+        """The status that the role gets."""
+        return self.status if served(role, ROUTES[route]) and role not in self.closed else 403
+
+
+def of_each(path: str) -> Shown:
+    """A page of the use case with a history, and of the one without."""
+    return Shown((f"/moebius/{path}/{WITH}", f"/moebius/{path}/{WITHOUT}"))
+
+
+PATHS: dict[str, Shown] = {
+    "GET /moebius/": Shown(("/moebius/",)),
+    "GET /moebius/static/{name}": Shown(files=("/moebius/static/moebius.css", "/moebius/static/frame.js")),
+    "GET /moebius/loops/{usecase}": of_each("loops"),
+    "GET /moebius/rollouts/{usecase}": of_each("rollouts"),
+    "GET /moebius/catalog/": Shown(("/moebius/catalog/", f"/moebius/catalog/?q={SEARCH}")),
+    "GET /moebius/catalog/{usecase}/sheet/{table}": Shown((f"/moebius/catalog/{WITH}/sheet/events",), status=404),
+    "GET /moebius/catalog/{usecase}/{identity:path}": Shown((f"/moebius/catalog/{WITH}/table/events",), status=404),
+    "GET /moebius/models/{usecase}/{version}": Shown((f"/moebius/models/{WITH}/2",), status=503, closed=("viewer",)),
+    "GET /moebius/audit/": Shown(("/moebius/audit/", f"/moebius/audit/?text={SEARCH}&by={SEARCH}")),
+}
+"""Every route of a page → where it is looked at. The catalog is made by a DAG that has not run here, and the card of a
+model is MLflow's, which is not started: those pages say so, and their own tests show them with content."""
+LOOKS = cover({"language": ("en", "ko"), "theme": ("light", "dark"), "width": ("390", "1280")})
+"""Four of the eight combinations meet every pair."""
+
+
+def pages() -> list[str]:
+    """The routes of pages, as the matrix has them."""
+    return sorted(route for route in ROUTES if route.startswith("GET /moebius/"))
+
+
+def case(route: str, number: int, path: str, look: dict[str, str]) -> Any:
+    """The role of a look in turn, of those that the page is for."""
+    shown, place = PATHS[route], sorted(PATHS).index(route)
+    mine = [role for role in ROLES if shown.answers(route, role) != 403]
+    return param(path, mine[(place + number) % len(mine)], look, shown.status)
+
+
+def param(path: str, role: str, look: dict[str, str], status: int) -> Any:
+    return pytest.param(path, role, look, status, id=f"{path[:60]}-{role}-{'-'.join(look.values())}")
+
+
+def in_turn() -> Iterator[Any]:
+    """Each page with data in every look, each other one in one of them."""
+    for route, shown in known():
+        for number, look in enumerate(LOOKS):
+            yield from (case(route, number, path, look) for path in shown.pages[:1])
+        for number, path in enumerate(shown.pages[1:]):
+            yield case(route, number + 1, path, LOOKS[(sorted(PATHS).index(route) + number) % len(LOOKS)])
+
+
+def every_one() -> Iterator[Any]:
+    for (route, shown), role in product(known(), ROLES):
+        for path, values in product(shown.pages, product(("en", "ko"), ("light", "dark"), ("390", "1280"))):
+            look = dict(zip(("language", "theme", "width"), values, strict=True))
+            yield param(path, role, look, shown.answers(route, role))
+
+
+def known() -> list[tuple[str, Shown]]:
+    """What is in the matrix: of an entry for another route the first test says so."""
+    return [(route, shown) for route, shown in PATHS.items() if route in ROUTES]
+
+
+@pytest.fixture(scope="module")
+def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    prometheus, mlflow = free_ports(2)
+    home = tmp_path_factory.mktemp("pages")
+    return airflow_settings(home, prometheus_port=prometheus, mlflow_port=mlflow)
+
+
+@pytest.fixture(scope="module")
+def clients(settings: Settings) -> Iterator[dict[str, httpx.Client]]:
+    """A client per role of an API server whose records, alerts and questions hold attacks."""
+    with page_history.firing(settings.prometheus_port), mortal_api_server(settings) as (_, clients):
+        page_history.write(settings)
+        page_history.ask(settings)
+        yield clients
+
+
+@pytest.fixture(scope="module")
+def browser(settings: Settings, clients: dict[str, httpx.Client]) -> Iterator[PageBrowser]:
+    tokens = {role: client.headers["Authorization"].removeprefix("Bearer ") for role, client in clients.items()}
+    with page_browser(settings.airflow_url, tokens) as browser:
+        yield browser
+
+
+def test_every_page_of_the_matrix_is_looked_at_and_no_other() -> None:
+    assert sorted(PATHS) == pages(), "add a new page to PATHS, with data and without"
+
+
+@pytest.mark.parametrize("route", sorted(set(PATHS) & set(ROUTES)))
+def test_a_page_answers_the_roles_of_the_matrix_and_runs_no_text_of_a_person(
+    clients: dict[str, httpx.Client], route: str
+) -> None:
+    shown = PATHS[route]
+    for path, role in product((*shown.pages, *shown.files), ROLES):
+        answer = clients[role].get(path)
+        assert answer.status_code == shown.answers(route, role), (path, role, answer.text[:2000])
+        assert "<script>window.pwned" not in answer.text, (path, role)
+        assert answer.status_code == 403 or "script-src" in answer.headers["Content-Security-Policy"]
+        assert len(answer.content) > 20
+
+
+@pytest.mark.parametrize(("path", "role", "look", "status"), [*in_turn()])
+def test_a_page_is_sound_in_every_language_theme_and_width(
+    browser: PageBrowser, path: str, role: str, look: dict[str, str], status: int
+) -> None:
+    seen = browser.look(path, role, look["language"], look["theme"], int(look["width"]))
+    assert (seen.status, seen.faults) == (status, [])
+
+
+@pytest.mark.full
+@pytest.mark.parametrize(("path", "role", "look", "status"), [*every_one()])
+def test_a_page_is_sound_in_every_combination(
+    browser: PageBrowser, path: str, role: str, look: dict[str, str], status: int
+) -> None:
+    seen = browser.look(path, role, look["language"], look["theme"], int(look["width"]))
+    assert (seen.status, seen.faults) == (status, [])
+
+
+@pytest.mark.parametrize("path", [path for shown in PATHS.values() for path in shown.pages[:1] if shown.status == 200])
+def test_the_keyboard_reaches_links_and_marks(browser: PageBrowser, path: str) -> None:
+    assert keyboard(browser.open(path, "admin")) == []
+
+
+def test_the_first_page_shows_the_state_its_reason_and_the_question(browser: PageBrowser) -> None:
+    """Also that the attacks stand there as the text that they are."""
+    tab = browser.open("/moebius/", "operator")
+    card = tab.locator("article", has=tab.locator(f"a[href$='/loops/{WITH}']")).first
+    assert "needs you" in card.inner_text()
+    assert EVIL.split()[0] in card.inner_text(), "the subject of the question"
+    form = card.locator("a[data-outside][href*='required_actions']").first.get_attribute("href")
+    assert form
+    assert form.startswith(f"/dags/{WITH}.retrain_evaluation/runs/manual__")
+    assert card.locator(".picture svg").count() == 2
+
+
+def test_a_browser_without_a_login_sees_no_page(settings: Settings, clients: dict[str, httpx.Client]) -> None:
+    with httpx.Client(base_url=settings.airflow_url) as stranger:
+        assert {stranger.get(path).status_code for shown in PATHS.values() for path in shown.pages} == {401}
