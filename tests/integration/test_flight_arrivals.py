@@ -30,7 +30,7 @@ from tests.integration.redis_fixtures import running_redis
 
 pytestmark = pytest.mark.integration
 SPEC = load_usecase("flight_arrivals")
-HOURS = Period.between(Period("2013-06-03T15Z"), Period("2013-06-03T18Z"))
+HOURS = Period.between(Period("2013-07-03T15Z"), Period("2013-07-03T18Z"))
 LAST = HOURS[-1]
 FED = SPEC.calendar.last(Span("27 hours"), LAST)
 """What is streamed: a key is known to the stream from its first message on."""
@@ -76,7 +76,7 @@ def streamed(services: Services, view: str) -> EventStream:
 
 def test_hours_are_published_through_their_gates_and_a_quiet_one_without_rows(world: Services) -> None:
     assert world.records.published(SPEC) == HOURS
-    quiet = Period("2013-06-03T05Z")
+    quiet = Period("2013-07-03T05Z")
     data_pipeline.catch_up(SPEC, world, [quiet, quiet.shift(1)], "night", scheduled=False)
     assert batch(world, "events", quiet).empty
     assert len(batch(world, "events", LAST)) > 30
