@@ -13,6 +13,7 @@ import httpx
 import pytest
 
 from include.contracts.governance import Role
+from include.governance.actions import ACTIONS
 from include.governance.routes import ROUTES, served
 from include.settings import Settings
 from tests.integration import page_history
@@ -36,6 +37,8 @@ class Shown(NamedTuple):
     pages: tuple[str, ...] = ()
     files: tuple[str, ...] = ()
     status: int = 200
+    looks: int = 4
+    """In how many of ``LOOKS`` the first page is looked at: one for a page that is made as another one is."""
     closed: tuple[Role, ...] = ()
     """Roles that the route serves and the page refuses, for they do not read its tables."""
 
@@ -58,10 +61,16 @@ PATHS: dict[str, Shown] = {
     "GET /moebius/catalog/{usecase}/sheet/{table}": Shown((f"/moebius/catalog/{WITH}/sheet/events",), status=404),
     "GET /moebius/catalog/{usecase}/{identity:path}": Shown((f"/moebius/catalog/{WITH}/table/events",), status=404),
     "GET /moebius/models/{usecase}/{version}": Shown((f"/moebius/models/{WITH}/2",), status=503, closed=("viewer",)),
+    **{
+        f"GET /moebius/actions/{{usecase}}/{name}": Shown((f"/moebius/actions/{WITH}/{name}",), looks=1)
+        for name in ACTIONS
+    },
     "GET /moebius/audit/": Shown(("/moebius/audit/", f"/moebius/audit/?text={SEARCH}&by={SEARCH}")),
 }
 """Every route of a page → where it is looked at. The catalog is made by a DAG that has not run here, and the card of a
 model is MLflow's, which is not started: those pages say so, and their own tests show them with content."""
+RESERIALIZE = ["dags", "reserialize"]
+"""The forms of actions are those of the DAGs."""
 LOOKS = cover({"language": ("en", "ko"), "theme": ("light", "dark"), "width": ("390", "1280")})
 """Four of the eight combinations meet every pair."""
 
@@ -85,7 +94,8 @@ def param(path: str, role: str, look: dict[str, str], status: int) -> Any:
 def in_turn() -> Iterator[Any]:
     """Each page with data in every look, each other one in one of them."""
     for route, shown in known():
-        for number, look in enumerate(LOOKS):
+        place = sorted(PATHS).index(route)
+        for number, look in enumerate([*LOOKS[place % 4 :], *LOOKS[: place % 4]][: shown.looks]):
             yield from (case(route, number, path, look) for path in shown.pages[:1])
         for number, path in enumerate(shown.pages[1:]):
             yield case(route, number + 1, path, LOOKS[(sorted(PATHS).index(route) + number) % len(LOOKS)])
@@ -113,7 +123,7 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
 @pytest.fixture(scope="module")
 def clients(settings: Settings) -> Iterator[dict[str, httpx.Client]]:
     """A client per role of an API server whose records, alerts and questions hold attacks."""
-    with page_history.firing(settings.prometheus_port), mortal_api_server(settings) as (_, clients):
+    with page_history.firing(settings.prometheus_port), mortal_api_server(settings, RESERIALIZE) as (_, clients):
         page_history.write(settings)
         page_history.ask(settings)
         yield clients
