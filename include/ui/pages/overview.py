@@ -33,7 +33,7 @@ def router() -> APIRouter:
 
     @pages.get("/")
     def page(view: ViewDep) -> HTMLResponse:
-        levels: dict[str, Level] = {**view.reader.services.settings.access}
+        levels: dict[str, Level] = {str(role): level for role, level in view.reader.services.settings.access.items()}
         work = airflow_runs.open_work(view.reader.role, levels.get(view.reader.role, "none"))
         return view.page("overview.html", **shown(view, work))
 
