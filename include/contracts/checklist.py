@@ -22,7 +22,7 @@ class Evidence(Record):
     """
 
     kind: EvidenceKind
-    where: str = Field(description="what it is, like flight_delay.verdicts or release r0002/tested.json")
+    where: str = Field(description="what it is, such as a record table or a file of a release")
     at: Moment
     usecase: str = ""
     family: str = ""

@@ -40,6 +40,14 @@ class TableCommit(Record):
     content_hash: str | None = None
 
 
+class TableHead(Record):
+    """The newest commit of a table, and the SHA-256 of its entry in the table's log."""
+
+    version: int
+    at: Moment
+    sha256: str
+
+
 class TableState(Record):
     """What the lake knows of a table without reading its rows; ``files`` are the Parquet files of ``version``."""
 

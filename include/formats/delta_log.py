@@ -54,6 +54,28 @@ def keep(table: Path) -> None:
             _write_copy(table, number, text)
 
 
+def newest(table: Path) -> tuple[int, str] | None:
+    """The newest version and the text of its entry; None without one, or while the entry is damaged.
+
+    The log of years has many thousand entries: those after its last checkpoint are tried one after another.
+    """
+    number = _last(table)
+    if number is None or not _entry(table, number).exists():
+        number = max(_versions(_names(table / LOG), ENTRY, -1), default=-1)
+    while _entry(table, number + 1).exists():
+        number += 1
+    text = _text(_entry(table, number))
+    return None if text is None or _fault(text) else (number, text)
+
+
+def _last(table: Path) -> int | None:
+    """The version that the hint at the last checkpoint names."""
+    try:
+        return int(json.loads((table / LOG / LAST).read_text())["version"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
 def version_of(table: Path, mark: str, after: int) -> int:
     """The version of the commit later than ``after`` whose entry has this mark, which no other has."""
     number = after + 1

@@ -43,6 +43,12 @@ LOOKS: tuple[tuple[re.Pattern[str], Seen], ...] = tuple(
         (rf"{PAGES}/(loops|models|rollouts|actions)/(?P<usecase>[a-z]\w*)(/.*)?", "open_page", False),
         (rf"{IN_CATALOG}/.*", "open_page", False),
         (rf"{PAGES}(/|/catalog/?)?", "open_page", False),
+        (rf"{PAGES}/standard/checklist/export/.*", "export_checklist", False),
+        (rf"{PAGES}/standard/checklist(/\d+)?", "open_page", False),
+        (rf"{PAGES}/(approvals|predictions)/(?P<usecase>[a-z]\w*)", "open_page", False),
+        (rf"{PAGES}/compliance/(?P<usecase>[a-z]\w*)/.*", "download_bundle", True),
+        (rf"{PAGES}/compliance/?", "open_page", False),
+        (rf"{PAGES}/access/?", "read_access_review", True),
         (rf"{PAGES}/audit/?", "read_audit_log", True),
         (rf"{PAGES}/.*", "open_page", True),  # of a page that is not named above nobody knows what it shows
         (rf"{IN_TASK}/.*xcomEntries.*", "read_xcom", False),
@@ -71,6 +77,8 @@ NAMED_CHANGES: tuple[tuple[str, str, AuditKind, str], ...] = (
     ("DELETE", rf"{IN_DAG}(/.*)?", "change", "delete"),
     ("PATCH", rf"{IN_RUN}(/taskInstances.*)?", "change", "mark"),
     ("POST", r"/api/v2/assets/.*", "use", "post_asset_event"),
+    ("POST", rf"{PAGES}/standard/checklist/.*", "change", "send_assessment"),
+    ("POST", rf"{PAGES}/predictions/.*", "access", "send_look"),
 )
 CHANGES = tuple((way, re.compile(path, re.DOTALL), Seen(kind, action)) for way, path, kind, action in NAMED_CHANGES)
 OF_KIND = {"variables": "write_variable", "connections": "write_connection", "pools": "write_pool"}

@@ -9,7 +9,7 @@ from typing import Literal
 from include.contracts.gateway import Route as GatewayRoute
 from include.contracts.governance import Role
 from include.governance.actions import ACTIONS
-from include.governance.rights import ADMINS, AUDITORS, EVERYBODY, NOBODY, OPERATORS, Action, anywhere
+from include.governance.rights import ADMINS, AUDITORS, EVERYBODY, NOBODY, OPERATORS, REPORTERS, Action, anywhere
 
 Open = Literal["open", "task"]
 """``open``: answers without a login, with nothing of ours; ``task``: Airflow asks for the token of a task."""
@@ -42,9 +42,24 @@ PAGES = _declared(
     "GET /moebius/catalog/{usecase}/{identity:path}",
     "GET /moebius/models/{usecase}/{version}",
     "GET /moebius/rollouts/{usecase}",
+    "GET /moebius/approvals/{usecase}",
+    "GET /moebius/compliance/",
+    "GET /moebius/standard/checklist",
+    "GET /moebius/standard/checklist/{number}",
+    "GET /moebius/standard/checklist/export/{kind}",
 )
 
-OF_AUDITORS = _declared(AUDITORS, "GET /moebius/audit/")
+ASSESSMENTS = _declared(
+    TECHNICIANS,  # say what they think of an item: it stands beside the evidence, and changes nothing else
+    "POST /moebius/standard/checklist/import",
+    "POST /moebius/standard/checklist/{number}",
+)
+
+LOOKUPS = _declared(TECHNICIANS, "GET,POST /moebius/predictions/{usecase}")
+"""Looks at answers: the form is sent in the body, since a value of a person has no place in an address."""
+BUNDLES = _declared(REPORTERS, "GET /moebius/compliance/{usecase}/{bundle}/{file}")
+
+OF_AUDITORS = _declared(AUDITORS, "GET /moebius/audit/", "GET /moebius/access/")
 
 OF_ACTIONS: dict[str, Rule] = {
     f"{method} /moebius/actions/{{usecase}}/{action.name}": action.roles
@@ -165,7 +180,17 @@ EDGE: dict[str, GatewayRoute | Literal["ready", "inside"]] = {
 """Routes of the gateway and of the facade behind it, by the right that a client needs; ``ready`` is for every client,
 ``inside`` for the gateway itself. Whoever is no client gets 401, and what is not here 404."""
 
-ROUTES: dict[str, Rule] = {**PAGES, **OF_AUDITORS, **OF_ACTIONS, **LOGIN, **ADMINISTRATION, **DAGS}
+ROUTES: dict[str, Rule] = {
+    **PAGES,
+    **ASSESSMENTS,
+    **LOOKUPS,
+    **BUNDLES,
+    **OF_AUDITORS,
+    **OF_ACTIONS,
+    **LOGIN,
+    **ADMINISTRATION,
+    **DAGS,
+}
 """Every route of the API server, which also serves the pages."""
 
 

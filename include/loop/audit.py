@@ -1,9 +1,11 @@
 """The daily care for the audit log, as tasks."""
 
+from collections import Counter
 from datetime import UTC, datetime
 from typing import Any
 
-from include.services import audit_checks
+from include.governance.checklist.rules import states
+from include.services import assessments, audit_checks, checklist
 from include.services.composition import Services
 from include.specification.loader import specifications
 from include.specification.usecase import UseCase
@@ -33,6 +35,20 @@ def sign(spec: UseCase, services: Services) -> dict[str, Any]:
     about = signed.checkpoint
     print(f"checkpoint {about.number}: {about.size} entries of {about.day}, root {about.root}")
     return {"number": about.number, "day": about.day, "size": about.size, "root": about.root}
+
+
+def record_checklist(spec: UseCase, services: Services) -> dict[str, int]:
+    """Keep the states of the implementation checklist of today, by what the platform has to show; how many of each.
+
+    The checklist is one for all use cases: the last run of a day counts.
+    """
+    now = datetime.now(UTC)
+    checklist.look_at_events(services, now)
+    facts = checklist.gather(services, specifications().good.values())
+    if facts.unread:
+        print(f"no figures of Prometheus are evidence today: {facts.unread}")
+    day = assessments.record_day(services, states(facts), now.date())
+    return dict(Counter(day.derived.values()))
 
 
 def forget(spec: UseCase, services: Services) -> dict[str, int]:

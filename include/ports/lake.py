@@ -8,7 +8,7 @@ from typing import Protocol
 import pyarrow as pa
 
 from include.contracts.period import Period
-from include.contracts.tables import FileRows, RowFilter, TableRef, TableState
+from include.contracts.tables import FileRows, RowFilter, TableHead, TableRef, TableState
 
 
 class Lake(Protocol):
@@ -103,6 +103,9 @@ class Lake(Protocol):
         """Periods that the table has rows for, sorted; [] without the table."""
 
     def version(self, usecase: str, table: str) -> int: ...
+
+    def head(self, usecase: str, table: str) -> TableHead | None:
+        """The newest commit, told by its entry of the log alone; None without the table, or while the entry is bad."""
 
     def describe(self, usecase: str, table: str) -> TableState:
         """Columns, rows per period, files and commits, without reading a row. Raises NotFoundError."""

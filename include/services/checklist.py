@@ -1,4 +1,4 @@
-"""Gathers what the implementation checklist is derived from: newest commits, files, metrics, events of the audit log."""
+"""Gathers what the checklist is derived from: newest commits, files, metrics, events of the audit log."""
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -34,7 +34,7 @@ from include.specification.compliance import Compliance
 from include.specification.usecase import UseCase
 from include.state_root import ROOT
 
-EVENTS = "checklist/events.json"
+EVENTS = "platform/checklist/events.json"
 BEGIN = timedelta(days=30)
 """How far the first look at the audit log reaches back."""
 ROWS = 500
@@ -339,5 +339,3 @@ def _words(event: AuditEvent) -> Iterator[str]:
     form = event.facts.get("form")
     if isinstance(form, dict) and isinstance(form.get("operation"), str):
         yield f"operation: {form['operation']}"
-
-

@@ -83,7 +83,12 @@ class ReadRecords:
 
     def approvals(self, spec: UseCase) -> list[Any]:
         """The signed record, oldest first."""
-        return self._reader.services.approvals.history(spec) if self._reader.reads(spec, "approvals") else []
+        services = self._reader.services
+        if not self._reader.reads(spec, "approvals"):
+            return []
+        asked, read = (str(services.settings.home), spec.name, "approvals"), partial(services.approvals.history, spec)
+        found: list[Any] = MEMORY.get(services.records, spec, ("approvals",), asked, read)
+        return found
 
 
 def _least(table: str) -> Level:

@@ -4,9 +4,25 @@ from fastapi import FastAPI
 
 from include.ui import static
 from include.ui.headers import SafePages
-from include.ui.pages import actions, audit, catalog, loop, models, overview, rollout
+from include.ui.pages import (
+    access_review,
+    actions,
+    approvals,
+    audit,
+    catalog,
+    checklist,
+    compliance,
+    loop,
+    models,
+    overview,
+    predictions,
+    rollout,
+)
 
-PAGES = (overview, loop, rollout, models, catalog, audit, actions, static)
+PAGES = (
+    overview, loop, rollout, approvals, predictions, models, catalog, checklist, compliance, access_review, audit,
+    actions, static,
+)  # fmt: skip
 """Each has a ``router``; every route of it checks the login."""
 
 

@@ -62,6 +62,11 @@ class Seal:
         foreign = forgery.foreign(self._headers, self._own)
         return foreign or forgery.fault(self._key, purpose, form.get(SIGNATURE, ""), datetime.now(UTC))
 
+    def require(self, purpose: Purpose, given: str) -> None:
+        """Raises HTTPException 403 unless a page that the login looked at for this purpose sent the form."""
+        if why := self.fault(purpose, {SIGNATURE: given}):
+            raise HTTPException(403, why)
+
 
 FormDep = Annotated[dict[str, str], Depends(form_of)]
 AirflowDep = Annotated[AirflowRest, Depends(airflow_of)]

@@ -21,7 +21,7 @@ pytestmark = pytest.mark.integration
 SPEC = load_usecase("flight_delay")
 HEAVY = [
     "mlflow", "feast", "torch", "xgboost", "shap", "sklearn", "great_expectations", "ibis", "optuna", "onnx",
-    "onnxruntime", "matplotlib", "dask", "scipy", "tritonclient",
+    "onnxruntime", "matplotlib", "dask", "scipy", "tritonclient", "fpdf", "openpyxl",
 ]  # fmt: skip
 """What takes a second or more to import, or starts threads and processes of its own."""
 
@@ -68,6 +68,8 @@ def version(services: Services) -> int:
 def test_every_page_is_rendered_without_a_heavy_library(services: Services) -> None:
     card = f"/models/{SPEC.name}/{version(services)}"
     paths = ["/", f"/loops/{SPEC.name}", f"/rollouts/{SPEC.name}", "/catalog/", "/audit/", card, "/static/frame.js"]
+    paths += ["/standard/checklist", "/standard/checklist/1", "/standard/checklist/export/pdf"]
+    paths += [f"/approvals/{SPEC.name}", f"/predictions/{SPEC.name}", "/compliance/", "/access/"]
     settings = services.settings
     surroundings = os.environ | {
         "MOEBIUS_HOME": str(settings.home),

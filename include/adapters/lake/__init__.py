@@ -4,6 +4,8 @@ We write the Parquet files and Delta commits them, because a file's name carries
 A fresh period is a file of its own; ``compact`` makes one of those of a month.
 """
 
+import hashlib
+import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress
 from datetime import UTC, datetime, timedelta
@@ -18,7 +20,16 @@ from include.adapters.lake import commits
 from include.adapters.lake import rows as rows_of
 from include.adapters.lake.table import Table, create
 from include.contracts.period import Period
-from include.contracts.tables import EVERY_ROW, PERIOD, FileRows, RowFilter, TableCommit, TableRef, TableState
+from include.contracts.tables import (
+    EVERY_ROW,
+    PERIOD,
+    FileRows,
+    RowFilter,
+    TableCommit,
+    TableHead,
+    TableRef,
+    TableState,
+)
 from include.errors import DamagedFileError, DataError, NotFoundError
 from include.formats import delta_log, lake_files, proved_parquet
 from include.formats.lake_files import LakeFiles
@@ -248,6 +259,15 @@ class DeltaLake:
 
     def version(self, usecase: str, table: str) -> int:
         return self._open(usecase, table).version
+
+    def head(self, usecase: str, table: str) -> TableHead | None:
+        """As the port says; no file of the table is opened but the entry."""
+        if (found := delta_log.newest(self._path(usecase, table))) is None:
+            return None
+        number, text = found
+        facts = next(fact for line in text.splitlines() if (fact := json.loads(line).get("commitInfo")))
+        at = datetime.fromtimestamp(facts["timestamp"] / 1000, UTC)
+        return TableHead(version=number, at=at, sha256=hashlib.sha256(text.encode()).hexdigest())
 
     def describe(self, usecase: str, table: str) -> TableState:
         """Columns, rows per period, files and commits, oldest first, without reading a row; raises NotFoundError."""

@@ -1,10 +1,8 @@
-"""Derives the state of every item from the facts: one small function per item, below ``rules``."""
+"""Where the rule of each item registers: a small function that has the evidence of the item's points."""
 
 from collections.abc import Callable, Mapping
 
-from include.contracts.checklist import ItemState
 from include.governance.checklist.facts import Facts, Found
-from include.governance.checklist.items import items
 
 Rule = Callable[[Facts], Mapping[str, Found]]
 """Facts → point of the item → its evidence."""
@@ -19,13 +17,3 @@ def derives(number: int) -> Callable[[Rule], Rule]:
         return rule
 
     return register
-
-
-def states(facts: Facts) -> dict[int, ItemState]:
-    """Every item by its number; a point that its rule does not name has no evidence."""
-    return {number: _state(number, item.points, facts) for number, item in items().items()}
-
-
-def _state(number: int, points: Mapping[str, object], facts: Facts) -> ItemState:
-    found = RULES[number](facts)
-    return ItemState(number=number, points=[found.get(key, Found()).point(key) for key in points])

@@ -83,7 +83,9 @@ class Facts:
     events: Mapping[str, datetime] = field(default_factory=dict)
     settings: Mapping[str, Any] = field(default_factory=dict)
 
-    def table(self, table: str, family: str, which: Which = every, needs: str = "", kind: EvidenceKind = "run") -> Found:
+    def table(
+        self, table: str, family: str, which: Which = every, needs: str = "", kind: EvidenceKind = "run"
+    ) -> Found:
         """Records that runs of the family left in the table, of the use cases that ``which`` takes."""
         evidence = [
             Evidence(
@@ -108,9 +110,7 @@ class Facts:
         ]  # fmt: skip
         return Found(tuple(evidence), (family,), needs)
 
-    def file(
-        self, what: str, family: str, kind: EvidenceKind = "run", which: Which = every, needs: str = ""
-    ) -> Found:
+    def file(self, what: str, family: str, kind: EvidenceKind = "run", which: Which = every, needs: str = "") -> Found:
         """A file of this kind that a run of the family wrote."""
         evidence = [
             _of(seen, kind, name, family)
@@ -133,7 +133,9 @@ class Facts:
     def event(self, what: str, needs: str = "") -> Found:
         """An event of the audit log, by ``kind`` or ``action``."""
         at = self.events.get(what)
-        evidence = (Evidence(kind="run", where=f"audit log: {what}", at=at, family="audit", page="audit/"),) if at else ()
+        evidence = (
+            (Evidence(kind="run", where=f"audit log: {what}", at=at, family="audit", page="audit/"),) if at else ()
+        )
         return Found(evidence, ("audit",), needs)
 
     def document(self, path: str) -> Found:

@@ -4,7 +4,7 @@ import shutil
 import weakref
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from tempfile import mkdtemp
 
@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from include.contracts.period import Period
-from include.contracts.tables import EVERY_ROW, PART, PERIOD, FileRows, RowFilter, TableRef
+from include.contracts.tables import EVERY_ROW, PART, PERIOD, FileRows, RowFilter, TableHead, TableRef
 from include.errors import NotFoundError
 from include.formats.content import content_hash
 from include.formats.stored_types import stored_schema, with_period
@@ -99,6 +99,13 @@ class MemoryLake:
 
     def version(self, usecase: str, table: str) -> int:
         return self._versions[usecase, table]
+
+    def head(self, usecase: str, table: str) -> TableHead | None:
+        if not self.exists(usecase, table):
+            return None
+        at = datetime(2026, 1, 1, tzinfo=UTC) + timedelta(minutes=sum(self._versions.values()))
+        version = self.version(usecase, table)
+        return TableHead(version=version, at=at, sha256=content_hash(self._tables[usecase][table]))
 
     def periods(self, usecase: str, table: str) -> list[Period]:
         rows = self._tables[usecase].get(table)

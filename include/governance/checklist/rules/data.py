@@ -47,7 +47,10 @@ def quality(f: Facts) -> Mapping[str, Found]:
         dimension: f.mark("gate_results", dimension, PIPELINE, kind="test")
         for dimension in ("completeness", "consistency", "accuracy")
     }
-    return {**checks, "figures": f.figure("moebius_gate_failures") | f.table("period_profiles", PIPELINE, kind="figure")}
+    return {
+        **checks,
+        "figures": f.figure("moebius_gate_failures") | f.table("period_profiles", PIPELINE, kind="figure"),
+    }
 
 
 @derives(3)
@@ -83,7 +86,9 @@ def catalog(f: Facts) -> Mapping[str, Found]:
 
 @derives(6)
 def security(f: Facts) -> Mapping[str, Found]:
-    searched = f.table("privacy_audits", "privacy_audit", _pseudonymises, "privacy.columns.treatment: pseudonymise", "test")
+    searched = f.table(
+        "privacy_audits", "privacy_audit", _pseudonymises, "privacy.columns.treatment: pseudonymise", "test"
+    )
     return {
         "at_rest": NOTHING,
         "in_transit": both(f.there("certificate", needs="moebius gateway add"), f.figure(*GATEWAY)),

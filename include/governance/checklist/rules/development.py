@@ -80,7 +80,9 @@ def card(f: Facts) -> Mapping[str, Found]:
 def search(f: Facts) -> Mapping[str, Found]:
     samplers = {"grid": "grid", "random": "random", "bayesian": "tpe"}
     found = {
-        key: f.mark("approvals", "registered", TRAINING, _searches(name), f"trainer.tuning: {{trials, sampler: {name}}}")
+        key: f.mark(
+            "approvals", "registered", TRAINING, _searches(name), f"trainer.tuning: {{trials, sampler: {name}}}"
+        )
         for key, name in samplers.items()
     }
     return {**found, "automl": NOTHING}

@@ -29,7 +29,9 @@ def compliance(f: Facts) -> Mapping[str, Found]:
     return {
         "gdpr": f.file("bundle: gdpr", BUNDLE, "document"),
         "ai_act": f.file("bundle: ai_act", BUNDLE, "document"),
-        "watch": f.there("law_checked", "document", "include/governance/compliance/law.yaml: checked_on", "compliance_review"),
+        "watch": f.there(
+            "law_checked", "document", "include/governance/compliance/law.yaml: checked_on", "compliance_review"
+        ),
         "documents": bundle,
         "review": f.event("action: compliance_bundle") | bundle,
     }

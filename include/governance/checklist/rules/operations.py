@@ -11,7 +11,8 @@ MONITORING, TRIGGER = "monitoring", "retrain_trigger"
 @derives(19)
 def dashboard(f: Facts) -> Mapping[str, Found]:
     return {
-        "latency": f.figure("moebius_latency_rows_total") | f.mark("figures", "latency_p99_ms", MONITORING, kind="figure"),
+        "latency": f.figure("moebius_latency_rows_total")
+        | f.mark("figures", "latency_p99_ms", MONITORING, kind="figure"),
         "throughput": f.figure("moebius_requests_total") | f.mark("figures", "rows", MONITORING, kind="figure"),
         "accuracy": f.mark("figures", "primary metric", MONITORING, kind="figure"),
         "resources": f.figure("nv_cpu_memory_used_bytes", "moebius_disk_free_bytes"),
