@@ -95,10 +95,7 @@ def _asks(gate: GateOutcome) -> bool:
 
 def meets(criterion: Criterion, figure: Interval) -> bool:
     """Whether the value, or the bound the criterion asks for, is within the limit."""
-    judged = {"value": figure.value, "lower": figure.low, "upper": figure.high}[criterion.bound]
-    if criterion.at_least is not None:
-        return judged >= criterion.at_least
-    return criterion.at_most is not None and judged <= criterion.at_most
+    return criterion.met_by(figure.value, figure.low, figure.high)
 
 
 def _acceptance(spec: UseCase, criterion: Criterion, evidence: Evidence) -> GateOutcome:
@@ -169,7 +166,7 @@ def _told(figure: SliceFigure, lost: bool, detail: str) -> GateOutcome:
 
 
 def limit_of(criterion: Criterion) -> float:
-    return criterion.at_least if criterion.at_least is not None else float(criterion.at_most or 0.0)
+    return criterion.limit
 
 
 def _calibration(spec: UseCase, calibration: tuple[float, float | None]) -> GateOutcome:

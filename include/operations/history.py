@@ -4,13 +4,14 @@ from collections import defaultdict
 from typing import Any
 
 from include.contracts.operations import Figure, SliceFigure
+from include.evaluation.metrics import direction
 from include.specification.usecase import UseCase
 
 
 def names(spec: UseCase) -> list[str]:
     """The figures that the history is made of."""
     primary = spec.metrics.primary
-    return [primary, f"counterfactual_{primary}", "performance_loss", "drifted_features", "not_measured"]
+    return [primary, f"counterfactual_{primary}", "performance_loss", "breached", "drifted_features", "not_measured"]
 
 
 def rows(spec: UseCase, figures: list[Figure]) -> list[dict[str, Any]]:
@@ -23,7 +24,7 @@ def rows(spec: UseCase, figures: list[Figure]) -> list[dict[str, Any]]:
     for _, mine in sorted(by_release.items()):
         for name, served in ((spec.metrics.primary, True), (f"counterfactual_{spec.metrics.primary}", False)):
             if name in mine:
-                history.append(_row(mine, mine[name], served))
+                history.append(_row(spec, mine, mine[name], served))
     return history
 
 
@@ -33,7 +34,8 @@ def unmeasured(spec: UseCase, figures: list[Figure]) -> list[Figure]:
     return sorted(mine, key=lambda figure: (figure.period, figure.release))
 
 
-def _row(mine: dict[str, Figure], metric: Figure, served: bool) -> dict[str, Any]:
+def _row(spec: UseCase, mine: dict[str, Figure], metric: Figure, served: bool) -> dict[str, Any]:
+    loss = _value(mine, "performance_loss") if served else None
     return {
         "period": metric.period,
         "release": metric.release,
@@ -45,9 +47,16 @@ def _row(mine: dict[str, Figure], metric: Figure, served: bool) -> dict[str, Any
         "effective_n": metric.effective_n,
         "state": metric.state,
         "note": metric.note,
-        "loss": _value(mine, "performance_loss") if served else None,
+        "loss": loss,
+        "limit": None if loss is None else _limit(spec, metric.value, loss),
+        "breached": bool(_value(mine, "breached")) if served else False,
         "drifted_features": _value(mine, "drifted_features") if served else None,
     }
+
+
+def _limit(spec: UseCase, value: float, loss: float) -> float:
+    """The value at which the loss against the release's own test set is as large as it may be."""
+    return value + direction(spec.metrics.primary) * (loss - spec.monitoring.performance_loss)
 
 
 def _value(figures: dict[str, Figure], name: str) -> float | None:

@@ -4,11 +4,11 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from include.contracts.deployment import RolloutEvent
+from include.contracts.deployment import LostAnswers, RolloutEvent
 from include.contracts.evaluation import Verdict
 from include.contracts.operations import Figure, RetrainPlan, SliceFigure, WindowFigures
 from include.contracts.period import Period
-from include.contracts.quality import GateResult, QuarantinedRow, StandingWarning
+from include.contracts.quality import CheckRecord, GateResult, QuarantinedRow, StandingWarning
 from include.contracts.scrub import Scrubbed
 from include.contracts.streaming import Reconciliation
 from include.contracts.tables import SnapshotRef
@@ -17,6 +17,7 @@ from include.records.registry import (
     DECISIONS,
     FIGURES,
     GATE_RESULTS,
+    LOST_ANSWERS,
     RECONCILIATION,
     ROLLOUT_EVENTS,
     SCRUBS,
@@ -141,6 +142,21 @@ class Records:
         return (
             self.figures(spec, periods=newest, name=list(names), subject=["", spec.metrics.primary]) if newest else []
         )
+
+    def newest_windows(self, spec: UseCase, *names: str) -> list[Figure]:
+        """These figures of releases, each of its subjects, of the newest measured periods."""
+        newest = FIGURES.periods(spec.name, self._lake)[-LOOKED_BACK:]
+        return self.figures(spec, periods=newest, name=list(names)) if newest else []
+
+    def refused_checks(self, spec: UseCase, periods: list[Period]) -> list[CheckRecord]:
+        """The blocking expectations that were not met in these periods, in every evaluation."""
+        if not periods:
+            return []
+        checks = GATE_RESULTS.read(spec.name, self._lake, periods=periods, severity="block", passed=False)
+        return [check for check in checks if not check.broken]
+
+    def lost_answers(self, spec: UseCase, **wanted: Any) -> list[LostAnswers]:
+        return LOST_ANSWERS.read(spec.name, self._lake, **wanted)
 
     def _newest_and_judged(self, spec: UseCase) -> tuple[Period, Period] | None:
         """The newest window, and the newest most of whose labels are due; None when nothing was measured."""

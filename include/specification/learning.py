@@ -146,6 +146,16 @@ class Criterion(Part):
         if (self.at_least is None) == (self.at_most is None):
             yield Fault("", f"acceptance of {self.metric}: give exactly one of at_least, at_most")
 
+    @property
+    def limit(self) -> float:
+        """The number that must be reached, or not passed."""
+        return self.at_least if self.at_least is not None else float(self.at_most or 0.0)
+
+    def met_by(self, value: float, low: float, high: float) -> bool:
+        """Whether the value, or the bound of its interval that is asked for, is within the limit."""
+        judged = {"value": value, "lower": low, "upper": high}[self.bound]
+        return judged >= self.limit if self.at_least is not None else judged <= self.limit
+
 
 class Slices(Part):
     columns: list[Name] = []

@@ -27,6 +27,7 @@ SIGNED_IN = [Depends(requires_access_view(AccessView.PLUGINS))]
 READS: dict[str, tuple[str, ...]] = {
     "published": (),
     "history": ("figures",),
+    "newest_windows": ("figures",),
     "newest_slices": ("slice_figures",),
     "verdicts": ("verdicts",),
     "decisions": ("decisions",),
@@ -37,6 +38,8 @@ READS: dict[str, tuple[str, ...]] = {
     "reconciliations": ("reconciliation",),
     "rollout_events": ("rollout_events",),
     "last_scrub": ("scrubs",),
+    "refused_checks": ("gate_results",),
+    "lost_answers": ("lost_answers",),
 }
 """Method of the records → the tables that it reads; a page has no other method."""
 

@@ -1,23 +1,59 @@
-"""The page of a use case: what serves, how good it is, and what was decided."""
+"""The page of a use case: what serves and why, how good it is against its limits, and what was decided."""
 
 from collections import Counter
+from collections.abc import Callable
+from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
 from fastapi import APIRouter
 from fastapi.responses import HTMLResponse
 
+from include.contracts.period import Period
 from include.contracts.quality import QuarantinedRow
-from include.operations import history
+from include.errors import ServiceError
+from include.operations import drift_map, history
 from include.services.records import LOOKED_BACK
 from include.specification.loader import load_usecase
 from include.specification.usecase import UseCase
+from include.ui import loop_content, navigation
 from include.ui.access import SIGNED_IN, Reader, http_errors
-from include.ui.pages.overview import line
-from include.ui.view import ViewDep
+from include.ui.charts import heat_map, lanes, metric_history
+from include.ui.charts.gains import gains
+from include.ui.charts.stacked import Content, Text
+from include.ui.charts.timeline import timeline
+from include.ui.language import marked
+from include.ui.loop_content import Known
+from include.ui.view import Chart, ViewDep
 
 RECONCILIATIONS = 60
 """Newest results that the page shows."""
+FIRING = 'ALERTS_FOR_STATE{{usecase="{0}"}} and ignoring (alertstate) ALERTS{{alertstate="firing",usecase="{0}"}}'
+"""PromQL: since when each alert of a use case fires, seconds since 1970."""
+
+LEVELS = {
+    "worth": {
+        "within": "good", "beyond": "watch", "breached": "bad", "provisional": "none", "too few": "none",
+        "no limit": "none",
+    },
+    "kept": {"held": "good", "less": "watch", "lost": "bad", "unknown": "none"},
+}  # fmt: skip
+WORDS = {
+    "worth": metric_history.WORDS,
+    "drift": heat_map.WORDS,
+    "decision": {kind: word for (lane, kind), (word, _, _) in lanes.KINDS.items() if lane == "decision"},
+    "lane": lanes.LANES,
+    "happened": {kind: word for kind, (word, _, _) in lanes.KINDS.items()},
+    "bound": {
+        "value": marked("the value"), "lower": marked("lower bound of the interval"),
+        "upper": marked("upper bound of the interval"),
+    },
+    "kept": {
+        "held": marked("as much as was proved"), "less": marked("less than was proved"),
+        "lost": marked("surely a loss"), "unknown": marked("cannot be judged"),
+    },
+}  # fmt: skip
+"""What the template says of a state."""
 
 
 def router() -> APIRouter:
@@ -28,24 +64,81 @@ def router() -> APIRouter:
     def page(view: ViewDep, usecase: str) -> HTMLResponse:
         with http_errors():
             spec = load_usecase(usecase)
-        return view.page("loop.html", spec, loop_=shown(spec, view.reader))
+            content = shown(spec, view.reader)
+        return view.page("loop.html", spec, loop_=content)
 
     return pages
 
 
 def shown(spec: UseCase, reader: Reader) -> dict[str, Any]:
     """What the template needs."""
-    adapters = reader.services.adapters
-    checked = reader.records.gate_periods(spec)[-LOOKED_BACK:]
-    return line(spec, reader, newest=LOOKED_BACK) | {
+    known = loop_content.known(spec, reader)
+    content = known.content(loop_content.incidents(known, reader))
+    pause = reader.services.controls.pause(spec.name)
+    firing, unheard = _firing(spec, reader)
+    return {
+        "known": known,
+        "published": reader.records.published(spec),
         "looked_back": LOOKED_BACK,
-        "slices": history.slice_rows(spec, reader.records.newest_slices(spec)),
-        "gates": reader.records.gate_results(spec, periods=checked) if checked else [],
-        "standing": reader.records.standing_warnings(spec),
-        "quarantine": _held(reader.records.quarantined_rows(spec)),
-        "reconciliations": reader.records.reconciliations(spec, newest=RECONCILIATIONS),
-        "releases": adapters.releases.all(spec.name),
-        "in_mlflow": partial(adapters.experiment_reader.page, spec.name),
+        "unmeasured": history.unmeasured(spec, list(known.figures)),
+        "drifted": drift_map.drifted(known.newest_drift),
+        "firing": firing,
+        "unheard": unheard,
+        "words": WORDS,
+        "levels": LEVELS,
+        "signs": lanes.signs(),
+        "paused": pause.words if pause else "",
+        "happened": content.happened,
+        "served_from": _served_from(known, content),
+        "timeline": _timeline(content),
+        "gains": _gains(known),
+        "offered": [place.path for place in navigation.offered(navigation.OF_USECASE, reader.role, spec.name)],
+        "in_mlflow": partial(reader.services.adapters.experiment_reader.page, spec.name),
+        **_tables(spec, reader),
+    }
+
+
+def _timeline(content: Content) -> Callable[[Text], Chart] | None:
+    """Given a translator it draws the picture; None without a window."""
+    return (lambda text: partial(timeline, content, text)) if content.windows else None
+
+
+def _served_from(known: Known, content: Content) -> Period | None:
+    """The window from which on what serves has answered most; None when it has not, or since before the first."""
+    for release, first, _ in content.spans[-1:]:
+        if known.state and release == known.state.champion and not (known.cut and first == known.windows[0]):
+            return first
+    return None
+
+
+def _gains(known: Known) -> Callable[[Text], Chart] | None:
+    if not any(one.proved for one in known.outcomes):
+        return None
+    return lambda text: partial(gains, known.outcomes, known.spec.comparison.min_gain, text)
+
+
+def _firing(spec: UseCase, reader: Reader) -> tuple[list[tuple[str, datetime]], str]:
+    """Alerts that fire and since when, the newest first; or why nobody knows."""
+    if not reader.reads(spec, "decisions"):
+        return [], ""
+    try:
+        told = reader.services.adapters.metrics_server.query(FIRING.format(spec.name))
+    except ServiceError as error:
+        return [], str(error)
+    since = [(labels.get("alertname", ""), datetime.fromtimestamp(at, UTC)) for labels, at in told]
+    return sorted(since, key=lambda alert: alert[1], reverse=True), ""
+
+
+def _tables(spec: UseCase, reader: Reader) -> dict[str, Any]:
+    """What stands in tables below the pictures."""
+    records = reader.records
+    checked = records.gate_periods(spec)[-LOOKED_BACK:]
+    return {
+        "slices": history.slice_rows(spec, records.newest_slices(spec)),
+        "gates": records.gate_results(spec, periods=checked) if checked else [],
+        "standing": records.standing_warnings(spec),
+        "quarantine": _held(records.quarantined_rows(spec)),
+        "reconciliations": records.reconciliations(spec, newest=RECONCILIATIONS),
     }
 
 
