@@ -1,75 +1,156 @@
-"""The page of a use case speaks its rhythm: one by days shows days, and a year of them as a range."""
+"""The page of a use case answers a stranger: what serves, why, since when, who approved it, on what data, how good."""
 
-from functools import partial
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from include.contracts.operations import Figure, SliceFigure
+from include.contracts.operations import Alert, Figure, RecordedDecision, SliceFigure
 from include.contracts.period import Period
+from include.deployment import rollout
+from include.errors import DeploymentError, ServiceError
 from include.operations import history
+from include.records.registry import DECISIONS, FIGURES, ROLLOUT_EVENTS
+from include.services.composition import Services
 from include.specification.data import Periods
 from include.specification.loader import load_usecase
+from include.specification.usecase import UseCase
+from include.ui.access import Reader
+from include.ui.pages.loop import shown
+from tests.unit.fakes.adapters import packaged, services_in
+from tests.unit.operations.test_timeline import REPLAYED, event, figure, plan
 from tests.unit.ui.rendering import render
 
+SPEC = load_usecase("flight_delay")
 RHYTHMS = {
     "hour": ("2013-04-01T05Z", None), "day": ("2013-04-01", "Asia/Tokyo"), "week": ("2013-W14", "Asia/Tokyo"),
     "month": ("2013-04", "Asia/Tokyo"),
 }  # fmt: skip
 
 
-def shown(every: str, count: int, **more: Any) -> str:
+def by(every: str) -> UseCase:
+    """The use case in another rhythm."""
     first, timezone = RHYTHMS[every]
-    spec = load_usecase("flight_delay")
     periods = Periods.model_validate({"first": first, "schedule": "0 6 * * *", "timezone": timezone})
-    published = [Period(first).shift(by) for by in range(count)]
-    lists = (
-        "figures",
-        "verdicts",
-        "decisions",
-        "gates",
-        "standing",
-        "quarantine",
-        "reconciliations",
-        "releases",
-        "slices",
-        "unmeasured",
-    )
-    nothing: dict[str, Any] = {name: [] for name in lists if name not in more}
-    page = {
-        "spec": spec.model_copy(update={"periods": periods}), "state": None, "published": published, "looked_back": 60,
-        "in_mlflow": partial(str), **nothing, **more,
-    }  # fmt: skip
-    return render("loop.html", page["spec"], loop_=page)
+    return SPEC.model_copy(update={"periods": periods})
+
+
+@pytest.fixture
+def services(tmp_path: Path) -> Services:
+    """A use case of which nothing is known."""
+    services = services_in(tmp_path)
+    services.adapters.experiment_reader = SimpleNamespace(page=lambda *_: "/mlflow")  # type: ignore[misc, assignment]
+    return services
+
+
+@pytest.fixture
+def serving(services: Services) -> Services:
+    """Version 2 serves as r0001, measured in two windows; an alert asked for a retrain in the second."""
+    name = packaged(services, SPEC, 2)
+    rollout.write(services.adapters.state, rollout.first(SPEC, name))
+    lake = services.adapters.lake
+    for period, value, loss, breached in (("2013-04", 0.71, 0.01, 0), ("2013-05", 0.62, 0.09, 1)):
+        figures = [
+            figure("rows", period, 900), figure("roc_auc", period, value, low=value - 0.02, high=value + 0.02, n=900),
+            figure("performance_loss", period, loss), figure("breached", period, breached),
+            figure("psi", period, 3, subject="temp"), figure("psi", period, 0.1, subject="dewp"),
+            figure("labelled", period, 800), figure("unmatched", period, 100), figure("not_due", period, 100),
+        ]  # fmt: skip
+        FIGURES.replace(SPEC.name, lake, Period(period), figures)
+    ROLLOUT_EVENTS.append(SPEC.name, lake, [event("promoted", name, REPLAYED)])
+    alert = Alert(
+        name="MoebiusPerformanceLoss", usecase=SPEC.name, severity="retrain", release=name, period="2013-05", value=1,
+        summary="lost <b>more</b>",
+    )  # fmt: skip
+    decided = plan("2013-05", "retrain", REPLAYED.replace(hour=5), alert)
+    row = RecordedDecision(period=Period("2013-05"), decision="retrain", decided_at=decided.decided_at, record=decided)
+    DECISIONS.append(SPEC.name, lake, [row])
+    return services
+
+
+def page(services: Services, spec: UseCase = SPEC, role: str = "auditor", **more: Any) -> str:
+    reader = Reader(services, "ada", role)
+    return render("loop.html", spec, loop_={**shown(spec, reader), **more}, reader=reader)
+
+
+def test_a_stranger_reads_what_serves_and_why(serving: Services) -> None:
+    text = page(serving)
+    for words in (
+        "<strong>r0001</strong>", "model version 2", "2026-11-29 02:00 UTC", "answers most since window 2013-04",
+        "<strong>ada</strong>", "it is better", "snapshots: 0", "/catalog/flight_delay/dataset/", "/mlflow",
+        "2013-05: roc_auc <strong>0.620</strong> [0.600, 0.640]", "surely beyond the limit", "loss +0.090",
+        "1 of 2 features drifted", "80 % known, 10 % never came, 10 % not due yet", "MoebiusPerformanceLoss",
+        "lost &lt;b&gt;more&lt;/b&gt;", "2013-05-retrain-0123abcd",
+    ):  # fmt: skip
+        assert words in text, words
+    assert "<b>more" not in text
+
+
+def test_who_reads_nothing_is_told_so(serving: Services) -> None:
+    text = page(serving, role="viewer")
+    for table in ("figures", "approvals", "decisions", "rollout_events"):
+        assert f"not shown: the role viewer does not read the table {table}" in text
+    assert "0.620" not in text
+    assert "<strong>r0001</strong>" in text, "what serves is no secret"
+
+
+def test_what_cannot_be_believed_or_asked_is_said_and_breaks_nothing(
+    serving: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(error: Exception) -> Callable[..., Any]:
+        def refused(*_: Any, **__: Any) -> Any:
+            raise error
+
+        return refused
+
+    monkeypatch.setattr(serving.approvals, "history", refuse(DeploymentError("entry 3 was altered")))
+    monkeypatch.setattr(serving.adapters.metrics_server, "query", refuse(ServiceError("Prometheus did not answer")))
+    text = page(serving)
+    assert "The record of approvals cannot be believed: entry 3 was altered" in text
+    assert "Prometheus did not answer" in text
+    assert "0.620" in text
+
+
+def test_alerts_that_fire_are_shown_with_their_time(serving: Services, monkeypatch: pytest.MonkeyPatch) -> None:
+    told = [({"alertname": "MoebiusNoTraffic"}, datetime(2026, 11, 29, 6, tzinfo=UTC).timestamp())]
+    monkeypatch.setattr(serving.adapters.metrics_server, "query", lambda promql: told)
+    text = page(serving)
+    assert "MoebiusNoTraffic" in text
+    assert "2026-11-29 06:00 UTC" in text
 
 
 @pytest.mark.parametrize("every", RHYTHMS)
-def test_a_page_names_its_own_rhythm_and_no_other(every: str) -> None:
-    page = shown(every, 3)
+def test_a_page_without_data_names_its_own_rhythm_and_says_what_to_do(services: Services, every: str) -> None:
     first = Period(RHYTHMS[every][0])
-    assert f"Published {every}s: 3 ({first}..{first.shift(2)})" in page
-    assert f"<th>{every.capitalize()}</th>" in page
-    assert f"no {every} has been monitored yet" in page
+    text = page(services, by(every), published=[first.shift(n) for n in range(3)])
+    assert f"{first}..{first.shift(2)} (3 {every}s)" in text
+    assert "No window has been monitored yet" in text
+    assert "nothing yet" in text
     for other in set(RHYTHMS) - {every}:
-        assert f"<th>{other.capitalize()}</th>" not in page
-        assert f"{other}s:" not in page
+        assert f" {other}s)" not in text
 
 
 @pytest.mark.parametrize(("every", "text"), [
     ("hour", "2013-04-01T05Z..2013-05-08T05Z (889 hours)"), ("day", "2013-04-01..2013-05-08 (38 days)"),
     ("week", "2013-W14..2013-W19 (6 weeks)"), ("month", "2013-04..2013-05 (2 months)"),
 ])  # fmt: skip
-def test_a_loop_without_a_release_says_how_much_data_its_first_training_needs(every: str, text: str) -> None:
-    assert f" for {text} or more, then" in shown(every, 0)
+def test_a_loop_without_a_release_says_how_much_data_its_first_training_needs(
+    services: Services, every: str, text: str
+) -> None:
+    assert f" for {text} or more, then" in page(services, by(every))
 
 
-def test_a_year_of_hours_takes_no_more_room_than_three() -> None:
-    assert len(shown("hour", 8_760)) < len(shown("hour", 3)) + 20
+def test_a_year_of_hours_takes_no_more_room_than_three(services: Services) -> None:
+    spec, first = by("hour"), Period("2013-04-01T05Z")
+    lengths = [len(page(services, spec, published=[first.shift(n) for n in range(many)])) for many in (3, 8_760)]
+    assert lengths[1] < lengths[0] + 20
 
 
-def test_the_slices_of_the_newest_window_are_a_table_that_says_what_each_is_worth() -> None:
-    spec = load_usecase("flight_delay")
-    about = {"usecase": spec.name, "release": "r0001", "period": Period("2013-05"), "slice_key": "origin"}
+def test_the_slices_of_the_newest_window_are_a_table_that_says_what_each_is_worth(services: Services) -> None:
+    about = {"usecase": SPEC.name, "release": "r0001", "period": Period("2013-05"), "slice_key": "origin"}
     figures = [
         SliceFigure(**about, slice_value="JFK", name="rows", value=900, n=900),
         SliceFigure(**about, slice_value="JFK", name="roc_auc", value=0.71, low=0.68, high=0.74, n=900),
@@ -81,37 +162,38 @@ def test_the_slices_of_the_newest_window_are_a_table_that_says_what_each_is_wort
         ),
         SliceFigure(**about, slice_value="missing", name="rows", value=2, n=2, state="too few"),
     ]  # fmt: skip
-    page = shown("month", 3, slices=history.slice_rows(spec, figures))
-    for text in (
+    text = page(services, slices=history.slice_rows(SPEC, figures))
+    for words in (
         "origin = JFK", "0.680 to 0.740", "<td>distance</td>", "too few: needs 300 rows with labels, has 38",
         "no labels yet",
     ):  # fmt: skip
-        assert text in page
-    assert "Quality by slice" not in shown("month", 3)
+        assert words in text
+    assert "Quality by slice" not in page(services)
 
 
-def test_a_metric_of_few_days_says_so_and_what_its_rows_are_worth() -> None:
-    spec = load_usecase("flight_delay")
-    figure = Figure(
-        usecase=spec.name, release="r0001", period=Period("2013-05"), name="roc_auc", value=0.71, low=0.68, high=0.74,
-        n=900, effective_n=120, state="too few", note="needs 10 hours, has 4",
+def measured(services: Services, *figures: Figure) -> str:
+    FIGURES.replace(SPEC.name, services.adapters.lake, Period("2013-05"), figures)
+    return page(services)
+
+
+def test_a_metric_of_few_days_says_so_and_what_its_rows_are_worth(services: Services) -> None:
+    few = figure(
+        "roc_auc", "2013-05", 0.71, low=0.68, high=0.74, n=900, effective_n=120, state="too few",
+        note="needs 10 hours, has 4",
     )  # fmt: skip
-    page = shown("month", 3, figures=history.rows(spec, [figure]))
-    assert "too few: needs 10 hours, has 4" in page
-    assert "(as 120 independent ones)" in page
-    plain = figure.model_copy(update={"effective_n": 900, "state": "judged", "note": ""})
-    assert "independent" not in shown("month", 3, figures=history.rows(spec, [plain]))
+    text = measured(services, few)
+    assert "needs 10 hours, has 4" in text
+    assert "(as 120 independent ones)" in text
+    plain = few.model_copy(update={"effective_n": 900, "state": "judged", "note": ""})
+    assert "independent" not in measured(services, plain)
 
 
-def test_a_window_without_the_metric_says_why() -> None:
-    spec = load_usecase("flight_delay")
-    figures = [
-        Figure(
-            usecase=spec.name, release="r0001", period=Period("2013-05"), name="not_measured", subject=metric, value=7,
-            n=7, state="too few", note="needs 20 labelled rows, has 7",
+def test_a_window_without_the_metric_says_why(services: Services) -> None:
+    text = measured(services, *[
+        figure(
+            "not_measured", "2013-05", 7, subject=metric, n=7, state="too few", note="needs 20 labelled rows, has 7"
         )
-        for metric in spec.metrics.names
-    ]  # fmt: skip
-    page = shown("month", 3, unmeasured=history.unmeasured(spec, figures))
-    assert page.count("is not measured: needs 20 labelled rows, has 7") == 1
-    assert "2013-05, r0001: roc_auc is not measured" in page
+        for metric in SPEC.metrics.names
+    ])  # fmt: skip
+    assert text.count("needs 20 labelled rows, has 7") == 1
+    assert "2013-05, r0001: roc_auc is not measured:" in text
