@@ -25,8 +25,7 @@ def gains(outcomes: Sequence[Outcome], needed: float, text: Text, width: int) ->
         "minExtent": left,
         "maxExtent": left,
     }
-    y = {"field": "plan", "type": "ordinal", "scale": scale, "axis": label}
-    y |= {"bandPosition": 0.5}
+    y: dict[str, Any] = {"field": "plan", "type": "ordinal", "scale": scale, "axis": label, "bandPosition": 0.5}
     x = {
         "field": "value",
         "type": "quantitative",
