@@ -2,16 +2,15 @@
 
 from collections import Counter
 from collections.abc import Callable
-from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
 from fastapi import APIRouter
 from fastapi.responses import HTMLResponse
 
+from include.contracts.operations import FiringAlert
 from include.contracts.period import Period
 from include.contracts.quality import QuarantinedRow
-from include.errors import ServiceError
 from include.operations import drift_map, history
 from include.services.records import LOOKED_BACK
 from include.specification.loader import load_usecase
@@ -24,12 +23,11 @@ from include.ui.charts.stacked import Content, Text
 from include.ui.charts.timeline import timeline
 from include.ui.language import marked
 from include.ui.loop_content import Known
+from include.ui.pages.overview import firing
 from include.ui.view import Chart, ViewDep
 
 RECONCILIATIONS = 60
 """Newest results that the page shows."""
-FIRING = 'ALERTS_FOR_STATE{{usecase="{0}"}} and ignoring (alertstate) ALERTS{{alertstate="firing",usecase="{0}"}}'
-"""PromQL: since when each alert of a use case fires, seconds since 1970."""
 
 LEVELS = {
     "worth": {
@@ -75,14 +73,14 @@ def shown(spec: UseCase, reader: Reader) -> dict[str, Any]:
     known = loop_content.known(spec, reader)
     content = known.content(loop_content.incidents(known, reader))
     pause = reader.services.controls.pause(spec.name)
-    firing, unheard = _firing(spec, reader)
+    fires, unheard = _firing(spec, reader)
     return {
         "known": known,
         "published": reader.records.published(spec),
         "looked_back": LOOKED_BACK,
         "unmeasured": history.unmeasured(spec, list(known.figures)),
         "drifted": drift_map.drifted(known.newest_drift),
-        "firing": firing,
+        "firing": fires,
         "unheard": unheard,
         "words": WORDS,
         "levels": LEVELS,
@@ -117,16 +115,13 @@ def _gains(known: Known) -> Callable[[Text], Chart] | None:
     return lambda text: partial(gains, known.outcomes, known.spec.comparison.min_gain, text)
 
 
-def _firing(spec: UseCase, reader: Reader) -> tuple[list[tuple[str, datetime]], str]:
-    """Alerts that fire and since when, the newest first; or why nobody knows."""
+def _firing(spec: UseCase, reader: Reader) -> tuple[list[FiringAlert], str]:
+    """Alerts of the use case that fire now, the newest first; or why nobody knows."""
     if not reader.reads(spec, "decisions"):
         return [], ""
-    try:
-        told = reader.services.adapters.metrics_server.query(FIRING.format(spec.name))
-    except ServiceError as error:
-        return [], str(error)
-    since = [(labels.get("alertname", ""), datetime.fromtimestamp(at, UTC)) for labels, at in told]
-    return sorted(since, key=lambda alert: alert[1], reverse=True), ""
+    alerts, unheard = firing(reader)
+    mine = [alert for alert in alerts or () if alert.usecase == spec.name]
+    return sorted(mine, key=lambda alert: (alert.since is not None, alert.since), reverse=True), unheard
 
 
 def _tables(spec: UseCase, reader: Reader) -> dict[str, Any]:

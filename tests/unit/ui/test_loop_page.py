@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from include.contracts.operations import Alert, Figure, RecordedDecision, SliceFigure
+from include.contracts.operations import Alert, Figure, FiringAlert, RecordedDecision, SliceFigure
 from include.contracts.period import Period
 from include.deployment import rollout
 from include.errors import DeploymentError, ServiceError
@@ -107,7 +107,9 @@ def test_what_cannot_be_believed_or_asked_is_said_and_breaks_nothing(
         return refused
 
     monkeypatch.setattr(serving.approvals, "history", refuse(DeploymentError("entry 3 was altered")))
-    monkeypatch.setattr(serving.adapters.metrics_server, "query", refuse(ServiceError("Prometheus did not answer")))
+    monkeypatch.setattr(
+        serving.adapters.metrics_server, "all_firing", refuse(ServiceError("Prometheus did not answer"))
+    )
     text = page(serving)
     assert "The record of approvals cannot be believed: entry 3 was altered" in text
     assert "Prometheus did not answer" in text
@@ -115,10 +117,19 @@ def test_what_cannot_be_believed_or_asked_is_said_and_breaks_nothing(
 
 
 def test_alerts_that_fire_are_shown_with_their_time(serving: Services, monkeypatch: pytest.MonkeyPatch) -> None:
-    told = [({"alertname": "MoebiusNoTraffic"}, datetime(2026, 11, 29, 6, tzinfo=UTC).timestamp())]
-    monkeypatch.setattr(serving.adapters.metrics_server, "query", lambda promql: told)
+    about = {
+        "name": "MoebiusNoTraffic",
+        "severity": "look",
+        "release": "",
+        "summary": "s",
+        "action": "a",
+        "asks": False,
+    }
+    since = datetime(2026, 11, 29, 6, tzinfo=UTC)
+    told = [FiringAlert(**about, usecase=name, since=since) for name in (SPEC.name, "another", "")]
+    monkeypatch.setattr(serving.adapters.metrics_server, "all_firing", lambda *_: told)
     text = page(serving)
-    assert "MoebiusNoTraffic" in text
+    assert text.count("MoebiusNoTraffic") == 1
     assert "2026-11-29 06:00 UTC" in text
 
 
