@@ -30,6 +30,8 @@ if TYPE_CHECKING:  # the pages load no numerics
     from include.services.prediction_leaves import PredictionLeaves
 
 
+OF_LOG, OF_RELEASES = ("*.jsonl", "*.leaves", "*.tree"), ("*/r[0-9]*/**/*",)
+"""The files that are signed, below the directory of the log and below that of all releases."""
 CLOCKS = timedelta(days=1)
 """How far the clock of the model server may be ahead of the one that writes the log."""
 
@@ -120,11 +122,11 @@ class Audit:
             raise NotFoundError("the audit log has no checkpoint to verify it by: run `moebius audit checkpoint` first")
         if directory.exists() and any(directory.iterdir()):
             raise DataError(f"{directory} is not empty: name a new directory for the export of the audit log")
-        _copy(settings.audit, directory / "log")
+        _copy(settings.audit, directory / "log", OF_LOG)
         (directory / "approvals").mkdir()
         self._export_approvals(directory / "approvals")
         if releases:
-            _copy(settings.releases, directory / "releases")
+            _copy(settings.releases, directory / "releases", OF_RELEASES)
         shutil.copyfile(settings.approval_public_keys, directory / "approval.pub")
         shutil.copyfile(str(verify_audit.__file__), directory / "verify_audit.py")
         return directory
@@ -248,12 +250,11 @@ class Audit:
         return PredictionLeaves(spec, self._adapters.audit_keys)
 
 
-def _copy(source: Path, target: Path) -> None:
-    """Every file but hidden ones, and what a killed writer left."""
-    for file in sorted(source.rglob("[!.]*")):
+def _copy(source: Path, target: Path, patterns: Sequence[str]) -> None:
+    """What is signed, and nothing else: no lock, no other state, nothing that a killed writer left."""
+    for file in sorted({file for pattern in patterns for file in source.glob(pattern)}):
         inside = file.relative_to(source)
-        hidden = any(part.startswith(".") for part in inside.parts)
-        if file.is_file() and not hidden and file.suffix != ".torn":
+        if file.is_file():
             (target / inside).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(file, target / inside)
 

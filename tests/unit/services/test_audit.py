@@ -11,12 +11,14 @@ import pytest
 from include.adapters.audit_log import FileAuditLog, verify_audit
 from include.adapters.signatures import new_signing_key, publish_signing_key
 from include.contracts.pseudonyms import KeyRing
+from include.deployment import release
 from include.errors import NotFoundError
 from include.formats.row_bytes import readable
 from include.loop import monitoring
 from include.services.composition import Services
 from include.services.prediction_leaves import PredictionLeaves
 from tests.unit.fakes.adapters import services_in
+from tests.unit.fakes.approvals import approve
 from tests.unit.fakes.serving import MemoryLog
 from tests.unit.loop.loop_worlds import SPEC
 
@@ -131,3 +133,29 @@ def test_without_people_a_leaf_is_a_plain_hash_that_needs_no_key(services: Servi
     assert (batch.subject, batch.tokens) == ("", [])
     row = readable(rows.to_pylist()[1], batch.columns)
     assert leaves[32:64] == verify_audit.row_leaf(row, batch.columns, None)
+
+
+def test_an_export_verifies_alone_and_a_flipped_byte_of_any_file_is_found(services: Services, tmp_path: Path) -> None:
+    staged = tmp_path / "staged"
+    staged.mkdir()
+    (staged / "model.onnx").write_bytes(b"a model")
+    release.seal(staged, {"usecase": SPEC.name, "model_version": 7})
+    services.adapters.releases.add(SPEC.name, staged, 7)
+    approve(services, SPEC, 7)
+    services.audit.checkpoint()
+    away = services.audit.export(tmp_path / "away")
+    keys = verify_audit.Keys([services.settings.approval_public_keys])
+
+    def found() -> list[str]:
+        outside = services.settings.audit_checkpoints
+        return verify_audit.verify(away / "log", keys, outside, away / "approvals", away / "releases")[0]
+
+    assert found() == []
+    exported = [f for f in away.rglob("*") if f.is_file() and f.name not in ("verify_audit.py", "approval.pub")]
+    assert {"model.onnx", ".model_version.good", f"{SPEC.name}.jsonl"} <= {file.name for file in exported}
+    for file in exported:
+        content = file.read_bytes()
+        at = len(content) // 2
+        file.write_bytes(content[:at] + bytes([content[at] ^ 1]) + content[at + 1 :])
+        assert found(), file
+        file.write_bytes(content)
