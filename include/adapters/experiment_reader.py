@@ -4,10 +4,12 @@ MLflow's own client takes seconds to import, and imports Feast by an entry point
 """
 
 import json
+from datetime import UTC, datetime
 from typing import Any
 
 import httpx
 
+from include.contracts.development import RegisteredVersion
 from include.errors import NotFoundError, ServiceError
 from include.formats import certificates
 from include.settings import Settings
@@ -30,11 +32,29 @@ class MlflowReader:
 
     def document(self, usecase: str, version: int, path: str) -> str:
         """A text that was stored with the version's run."""
+        run = self._version(usecase, version)["run_id"]
+        return self._get("/get-artifact", {"run_uuid": run, "path": path}, f"{path} of {_what(usecase, version)}")
+
+    def registered(self, usecase: str, version: int) -> RegisteredVersion:
+        """Parameters and metrics of its run, tags and description of the version."""
+        known = self._version(usecase, version)
+        answer = self._get("/api/2.0/mlflow/runs/get", {"run_id": known["run_id"]}, _what(usecase, version))
+        data = json.loads(answer)["run"]["data"]
+        made = known.get("creation_timestamp")
+        return RegisteredVersion(
+            version=version,
+            description=known.get("description") or "",
+            registered_at=datetime.fromtimestamp(int(made) / 1000, UTC) if made else None,
+            tags=_pairs(known.get("tags", [])),
+            parameters=_pairs(data.get("params", [])),
+            metrics=_pairs(data.get("metrics", [])),
+        )
+
+    def _version(self, usecase: str, version: int) -> dict[str, Any]:
         query = {"name": self._name(usecase), "version": str(version)}
-        what = f"version {version} of {usecase}"
-        registered = json.loads(self._get("/api/2.0/mlflow/model-versions/get", query, what))
-        run = registered["model_version"]["run_id"]
-        return self._get("/get-artifact", {"run_uuid": run, "path": path}, f"{path} of {what}")
+        answer = self._get("/api/2.0/mlflow/model-versions/get", query, _what(usecase, version))
+        found: dict[str, Any] = json.loads(answer)["model_version"]
+        return found
 
     def page(self, usecase: str, version: int) -> str:
         """The address of the version in MLflow's own pages."""
@@ -54,6 +74,15 @@ class MlflowReader:
         if answer.status_code == httpx.codes.NOT_FOUND or code in GONE:
             raise NotFoundError(f"MLflow has no {what}: {reason}")
         raise ServiceError(f"MLflow at {self.url} could not read {what}: {reason}; see `make status`")
+
+
+def _what(usecase: str, version: int) -> str:
+    return f"version {version} of {usecase}"
+
+
+def _pairs(entries: list[dict[str, Any]]) -> dict[str, Any]:
+    """MLflow's lists of ``key`` and ``value``."""
+    return {str(entry["key"]): entry["value"] for entry in entries}
 
 
 def _reason(answer: httpx.Response) -> tuple[str, str]:

@@ -103,6 +103,17 @@ class ModelRef(Record):
     dataset: DatasetRef
 
 
+class RegisteredVersion(Record):
+    """What the tracker keeps of a registered version beside its documents, as text and numbers."""
+
+    version: int
+    description: str = ""
+    registered_at: Moment | None = None
+    tags: dict[str, str] = {}
+    parameters: dict[str, str] = {}
+    metrics: dict[str, float] = {}
+
+
 class Proof(Record):
     """A registered model by its artifact: of a refit the one that was judged, of a recalibrated one what it was."""
 

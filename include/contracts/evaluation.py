@@ -1,6 +1,6 @@
 """Cells, gates and verdicts of the four comparisons."""
 
-from typing import Literal
+from typing import Literal, Self
 
 from pydantic import Field
 
@@ -28,11 +28,32 @@ class Cell(Record):
     figure: Interval
 
 
+class HeldFigure(Record):
+    """What a gate held against its ``limit``: a figure called ``name``, with its interval where it has one.
+
+    The limit is the least that passes, or with ``at_most`` the largest.
+    """
+
+    name: str
+    value: float
+    limit: float
+    low: float | None = None
+    high: float | None = None
+    n: int | None = None
+    effective_n: int | None = None
+    at_most: bool = False
+
+    @classmethod
+    def of(cls, name: str, figure: Interval, limit: float, at_most: bool = False) -> Self:
+        return cls(name=name, limit=limit, at_most=at_most, **figure.json_dict())
+
+
 class GateOutcome(Record):
     """One rule of the evaluation, its result and the figures it was decided on.
 
     One that is not ``judged`` neither passes a candidate nor stops it; ``needed`` says with about how many rows it
-    could be.
+    could be. ``held`` is what ``detail`` says, as numbers; gates of earlier versions, and those on no single figure,
+    have none, and then it is not written, so that the digest of an earlier verdict stays what was signed.
     """
 
     gate: str
@@ -40,6 +61,7 @@ class GateOutcome(Record):
     detail: str
     judged: bool = True
     needed: int | None = None
+    held: HeldFigure | None = Field(default=None, exclude_if=lambda held: held is None)
 
     @property
     def vetoes(self) -> bool:

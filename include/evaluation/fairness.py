@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from include.contracts.evaluation import GateOutcome, Interval
+from include.contracts.evaluation import GateOutcome, HeldFigure, Interval
 from include.contracts.spelling import as_text
 from include.errors import DataError, UndefinedMetricError
 from include.evaluation.blocks import Blocks, blocks_of
@@ -100,12 +100,14 @@ def _gate(figures: GroupFigures, measure: str, limit: float, p: np.ndarray, leve
         "allowed, and the whole interval must be above it to refuse"
     )
     rows = contrasts.rows_to_find(limit, gap.n, float(levels.min()))
+    bounds = gap.model_copy(update={"low": max(0.0, low), "high": high})
+    gate, held = f"fairness:{measure}:{figures.column}", HeldFigure.of(f"gap in {measure}", bounds, limit, at_most=True)
     if refused or not limit or (rows is not None and rows <= gap.n):
-        return GateOutcome(gate=f"fairness:{measure}:{figures.column}", passed=not refused, detail=detail)
+        return GateOutcome(gate=gate, passed=not refused, detail=detail, held=held)
     about = f"; about {rows:,} needed to find a gap of twice the limit" if rows else ""
     return GateOutcome(
-        gate=f"fairness:{measure}:{figures.column}", passed=True, judged=False, needed=rows,
-        detail=f"not judged on {gap.n} rows{about}: {detail}",
+        gate=gate, passed=True, judged=False, needed=rows, detail=f"not judged on {gap.n} rows{about}: {detail}",
+        held=held,
     )  # fmt: skip
 
 

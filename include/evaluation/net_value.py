@@ -7,7 +7,7 @@ probability alone would release gains that are too small to matter; a value alon
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from include.contracts.evaluation import GateOutcome, NetValue
+from include.contracts.evaluation import GateOutcome, HeldFigure, NetValue
 from include.evaluation.blocks import LEAST
 from include.evaluation.difference import Difference
 from include.evaluation.wording import added_up, in_blocks, percent, rows_in, shown
@@ -54,11 +54,12 @@ def gain_gate(spec: UseCase, gain: Difference, looks: int = 1, metric: str = "")
     a tie is no gain."""
     needed = probability_needed(spec, looks)
     on = rows_in(gain.figure, gain.blocks)
+    held = HeldFigure.of(f"gain in {metric or spec.metrics.primary}", gain.figure, 0.0)
     if not gain.blocks.enough:
         rows = gain.rows_needed(0.0, needed)
         least = f"{in_blocks(LEAST, gain.blocks.unit)} are needed, about {rows:,} rows"
         detail = f"whether the candidate is better cannot be judged on {on}: {least}"
-        return GateOutcome(gate="gain", passed=False, detail=detail, judged=False, needed=rows)
+        return GateOutcome(gate="gain", passed=False, detail=detail, judged=False, needed=rows, held=held)
     probability = gain.probability()
     passed = probability >= needed
     rows = None if passed else gain.rows_needed(gain.figure.value, needed)
@@ -68,7 +69,7 @@ def gain_gate(spec: UseCase, gain: Difference, looks: int = 1, metric: str = "")
     )
     if rows is not None:
         detail += f"; to be sure enough of a gain of this size takes about {rows:,} rows"
-    return GateOutcome(gate="gain", passed=passed, detail=detail, needed=rows)
+    return GateOutcome(gate="gain", passed=passed, detail=detail, needed=rows, held=held)
 
 
 def net_value(spec: UseCase, balance: Balance) -> NetValue:
@@ -102,28 +103,30 @@ def _can_tell(spec: UseCase, forgetting: Difference) -> bool:
 
 def worth_it(value: NetValue) -> GateOutcome:
     detail = f"a release is expected to be worth {added_up(value)}; it must be worth more than 0"
-    return GateOutcome(gate="net_value", passed=value.total > 0, detail=detail)
+    held = HeldFigure(name=f"net value in {value.metric}", value=value.total, limit=0.0)
+    return GateOutcome(gate="net_value", passed=value.total > 0, detail=detail, held=held)
 
 
 def _forgetting(spec: UseCase, balance: Balance, forgetting: Difference) -> GateOutcome:
     """Missed when what is forgotten is why the release is not worth it: it is weighed, and refuses nothing alone."""
     limits, on = spec.comparison, rows_in(forgetting.figure, forgetting.blocks)
     gained = f"the candidate gains {shown(forgetting.figure, '+')} in {spec.metrics.primary} on the old test set"
+    held = HeldFigure.of(f"gain in {spec.metrics.primary}", forgetting.figure, -limits.forgetting_margin)
     if not _can_tell(spec, forgetting):
-        return _untold(spec, forgetting, f"{gained}, which cannot be judged on {on}")
+        return _untold(spec, forgetting, f"{gained}, which cannot be judged on {on}", held)
     cost = limits.returns * _forgotten(spec, forgetting)
     if not cost:
         detail = f"{gained}, {on}; nothing is forgotten beyond the margin {limits.forgetting_margin:g}"
-        return GateOutcome(gate="forgetting", passed=True, detail=detail)
+        return GateOutcome(gate="forgetting", passed=True, detail=detail, held=held)
     total = net_value(spec, balance).total
     detail = (
         f"{gained}, {on}; what is forgotten beyond the margin {limits.forgetting_margin:g} counts {limits.returns:g} "
         f"times, as often as the old returns: it costs {cost:.4f} of the net value"
     )
-    return GateOutcome(gate="forgetting", passed=not total <= 0 < total + cost, detail=detail)
+    return GateOutcome(gate="forgetting", passed=not total <= 0 < total + cost, detail=detail, held=held)
 
 
-def _untold(spec: UseCase, forgetting: Difference, words: str) -> GateOutcome:
+def _untold(spec: UseCase, forgetting: Difference, words: str, held: HeldFigure) -> GateOutcome:
     """It neither passes nor costs anything."""
     margin = spec.comparison.forgetting_margin
     rows = forgetting.rows_needed(margin, spec.comparison.probability)
@@ -131,4 +134,4 @@ def _untold(spec: UseCase, forgetting: Difference, words: str) -> GateOutcome:
     if not forgetting.blocks.enough:
         how = f"{in_blocks(LEAST, forgetting.blocks.unit)} are needed, about {rows:,} rows"
     detail = f"{words}: {how or f'a margin of {margin:g} is never told from chance'}; nothing is charged for it"
-    return GateOutcome(gate="forgetting", passed=False, detail=detail, judged=False, needed=rows)
+    return GateOutcome(gate="forgetting", passed=False, detail=detail, judged=False, needed=rows, held=held)

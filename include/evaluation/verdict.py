@@ -5,7 +5,7 @@ Pure rules on intervals; nothing is predicted or resampled here.
 
 from dataclasses import dataclass, field
 
-from include.contracts.evaluation import Decision, GateOutcome, Interval
+from include.contracts.evaluation import Decision, GateOutcome, HeldFigure, Interval
 from include.evaluation import net_value, recalibration
 from include.evaluation.blocks import LEAST, Blocks
 from include.evaluation.metrics import direction
@@ -105,14 +105,15 @@ def _acceptance(spec: UseCase, criterion: Criterion, evidence: Evidence) -> Gate
     limit = f"at least {criterion.at_least}" if criterion.at_least is not None else f"at most {criterion.at_most}"
     bound = "value" if criterion.bound == "value" else f"{criterion.bound} bound"
     detail = f"{criterion.metric} {shown(figure)} on {rows_in(figure, blocks)}; its {bound} must be {limit}"
+    held = HeldFigure.of(criterion.metric, figure, limit_of(criterion), criterion.at_least is None)
     if criterion.bound == "value" or blocks.enough:
         passed = meets(criterion, figure)
         if not passed and evidence.missed_by_champion(criterion):
             detail += f", which the champion misses too with {shown(evidence.of_champion[criterion.metric])}"
-        return GateOutcome(gate=gate, passed=passed, detail=detail)
+        return GateOutcome(gate=gate, passed=passed, detail=detail, held=held)
     needed = two_digits(figure.n / blocks.count * LEAST)
     detail += f", which cannot be judged: {in_blocks(LEAST, blocks.unit)} are needed, about {needed:,} rows"
-    return GateOutcome(gate=gate, passed=False, detail=detail, judged=False, needed=needed)
+    return GateOutcome(gate=gate, passed=False, detail=detail, judged=False, needed=needed, held=held)
 
 
 def _chance(spec: UseCase, shuffled_gain: Interval) -> GateOutcome:
@@ -142,7 +143,8 @@ def slice_gate(spec: UseCase, figure: SliceFigure) -> GateOutcome:
         lost = figure.gain.value < -margin / 2 and figure.gain.high < 0
         judged_on = _sample(figure.gain)
         gained = f"the candidate gains {shown(figure.gain, '+')} in {primary} on {judged_on}"
-        return _told(figure, lost, f"{gained}; it fails where a loss is beyond chance and above half of {margin}")
+        held = HeldFigure.of(f"gain in {primary}", figure.gain, -margin / 2)
+        return _told(figure, lost, f"{gained}; it fails where a loss is beyond chance and above half of {margin}", held)
     sign = direction(primary)
     limits = [sign * limit_of(c) for c in spec.acceptance if c.metric == primary]
     best_case, value = max(sign * figure.value.low, sign * figure.value.high), sign * figure.value.value
@@ -150,19 +152,22 @@ def slice_gate(spec: UseCase, figure: SliceFigure) -> GateOutcome:
     detail = (
         f"{primary} {shown(figure.value)} on {_sample(figure.value)}; limit: acceptance limit minus half of {margin}"
     )
-    return _told(figure, lost, detail)
+    each = [HeldFigure.of(primary, figure.value, sign * (limit - margin / 2), sign < 0) for limit in limits]
+    return _told(figure, lost, detail, max(each, key=lambda one: sign * one.limit, default=None))
 
 
 def _sample(figure: Interval) -> str:
     return f"{figure.n} rows that say as much as {figure.effective_n or figure.n}"
 
 
-def _told(figure: SliceFigure, lost: bool, detail: str) -> GateOutcome:
+def _told(figure: SliceFigure, lost: bool, detail: str, held: HeldFigure | None) -> GateOutcome:
     """What is lost is lost on few rows, too; but only rows enough to find a loss can say that there is none."""
     if lost or figure.needed is None or figure.needed <= figure.value.n:
-        return GateOutcome(gate=f"slice:{figure.name}", passed=not lost, detail=detail)
+        return GateOutcome(gate=f"slice:{figure.name}", passed=not lost, detail=detail, held=held)
     few = f"not judged on {figure.value.n} rows, about {figure.needed:,} needed to find a loss of the margin: {detail}"
-    return GateOutcome(gate=f"slice:{figure.name}", passed=True, judged=False, needed=figure.needed, detail=few)
+    return GateOutcome(
+        gate=f"slice:{figure.name}", passed=True, judged=False, needed=figure.needed, detail=few, held=held
+    )
 
 
 def limit_of(criterion: Criterion) -> float:
@@ -176,7 +181,8 @@ def _calibration(spec: UseCase, calibration: tuple[float, float | None]) -> Gate
     else:
         limit, against = champion + spec.comparison.calibration_margin, f"champion {champion:.4f} plus margin"
     detail = f"calibration error {candidate:.4f}; at most {limit:.4f} ({against})"
-    return GateOutcome(gate="calibration", passed=candidate <= limit, detail=detail)
+    held = HeldFigure(name="calibration error", value=candidate, limit=limit, at_most=True)
+    return GateOutcome(gate="calibration", passed=candidate <= limit, detail=detail, held=held)
 
 
 ACTIONS: dict[str, str] = {

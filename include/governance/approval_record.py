@@ -22,16 +22,25 @@ def entries(
     read: list[ApprovalEntry] = []
     previous = ""
     for number, row in enumerate(rows, start=1):
-        if not verifies(row.content, Signature(row.signature, row.key)):
-            raise _altered(usecase, number, f"no key of this state root signed it (it names the key {row.key!r})")
-        entry = ApprovalEntry.model_validate_json(row.content)
-        if (entry.usecase, entry.environment) != (usecase, environment):
-            raise _altered(usecase, number, f"it was signed for {entry.usecase} in {entry.environment}")
+        entry = signed(row, number, usecase, environment, verifies)
         if (entry.sequence, entry.previous) != (number, previous):
             raise _altered(usecase, number, "it does not follow the entry before it")
         read.append(entry)
         previous = row.content_hash
     return read
+
+
+def signed(row: RecordedApproval, number: int, usecase: str, environment: str, verifies: Verifier) -> ApprovalEntry:
+    """The entry of one row, whatever stands before it.
+
+    Raises DeploymentError when this state root did not sign it for this use case and environment.
+    """
+    if not verifies(row.content, Signature(row.signature, row.key)):
+        raise _altered(usecase, number, f"no key of this state root signed it (it names the key {row.key!r})")
+    entry = ApprovalEntry.model_validate_json(row.content)
+    if (entry.usecase, entry.environment) != (usecase, environment):
+        raise _altered(usecase, number, f"it was signed for {entry.usecase} in {entry.environment}")
+    return entry
 
 
 def following(rows: Sequence[RecordedApproval], signatures: Signatures, **fields: Any) -> RecordedApproval:

@@ -47,6 +47,10 @@ PAGES = _declared(
     "GET /moebius/standard/checklist",
     "GET /moebius/standard/checklist/{number}",
     "GET /moebius/standard/checklist/export/{kind}",
+    "GET /moebius/verdicts/{usecase}",
+    "GET /moebius/verdicts/{usecase}/{version}",
+    "GET /moebius/verdicts/{usecase}/{version}/picture.svg",
+    "GET /moebius/versions/{usecase}",
 )
 
 ASSESSMENTS = _declared(

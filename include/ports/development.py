@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
-from include.contracts.development import DatasetRef, ModelRef, TrialRecord
+from include.contracts.development import DatasetRef, ModelRef, RegisteredVersion, TrialRecord
 
 
 class ExperimentTracker(Protocol):
@@ -73,6 +73,9 @@ class ExperimentReader(Protocol):
 
     def document(self, usecase: str, version: int, path: str) -> str:
         """A text that was stored with the version; raises NotFoundError, ServiceError."""
+
+    def registered(self, usecase: str, version: int) -> RegisteredVersion:
+        """Parameters, metrics and tags of the version; raises NotFoundError, ServiceError."""
 
     def page(self, usecase: str, version: int) -> str:
         """The address of the version in the tracker's own pages."""

@@ -61,6 +61,15 @@ class Approvals:
         """Every entry, oldest first; raises DeploymentError when one was altered or forged."""
         return _verified(spec, self._adapters, self._read(spec))
 
+    def some(self, spec: UseCase, **wanted: Any) -> list[ApprovalEntry]:
+        """Entries that meet a filter (see ``RecordTable.rows``), oldest first: what a page shows of a long record.
+
+        The signature of each is verified; that none is missing between them only ``history`` proves.
+        """
+        rows, settings = APPROVALS.read(spec.name, self._adapters.lake, **wanted), self._adapters.settings
+        verifies = self._adapters.signatures.verifier()
+        return [approval_record.signed(row, row.sequence, spec.name, settings.environment, verifies) for row in rows]
+
     @contextmanager
     def adding(self, spec: UseCase) -> Iterator[Ledger]:
         """The record, for one writer at a time."""

@@ -93,6 +93,15 @@ class ReadRecords:
         found: list[Any] = MEMORY.get(services.records, spec, ("approvals",), asked, read)
         return found
 
+    def some_approvals(self, spec: UseCase, **wanted: Any) -> list[Any]:
+        """Entries of the signed record that meet a filter, oldest first."""
+        if not self._reader.reads(spec, "approvals"):
+            return []
+        services = self._reader.services
+        asked = (str(services.settings.home), spec.name, "some_approvals", repr(sorted(wanted.items())))
+        read = partial(services.approvals.some, spec, **wanted)
+        return list(MEMORY.get(services.records, spec, ("approvals",), asked, read))
+
 
 def _least(table: str) -> Level:
     return RECORD_TABLES[table].level if table in RECORD_TABLES else "public"

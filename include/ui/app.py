@@ -17,11 +17,13 @@ from include.ui.pages import (
     overview,
     predictions,
     rollout,
+    verdicts,
+    versions,
 )
 
 PAGES = (
-    overview, loop, rollout, approvals, predictions, models, catalog, checklist, compliance, access_review, audit,
-    actions, static,
+    overview, loop, verdicts, versions, rollout, approvals, predictions, models, catalog, checklist, compliance,
+    access_review, audit, actions, static,
 )  # fmt: skip
 """Each has a ``router``; every route of it checks the login."""
 

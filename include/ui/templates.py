@@ -9,6 +9,7 @@ from markupsafe import Markup
 
 from include.contracts.period import counted, periods_text
 from include.evaluation import report
+from include.evaluation.wording import percent as percent_rounded_down
 from include.ui import acting, static
 from include.ui.access import absent
 from include.ui.language import LANGUAGES, translations
@@ -46,7 +47,8 @@ def moment(at: datetime | None) -> Markup | str:
 
 FILTERS = {
     "periods": periods_text, "counted": counted, "figures_in_words": report.figures_in_words, "result": report.result,
-    "number": number, "signed": signed, "percent": percent, "interval": interval, "moment": moment,
+    "number": number, "signed": signed, "percent": percent, "probability": percent_rounded_down, "interval": interval,
+    "moment": moment,
 }  # fmt: skip
 
 
