@@ -23,11 +23,12 @@ def record(rows: Sequence[Mapping[str, Any]], words: Sequence[str], width: int) 
     legend = {"title": None, "columns": len(words) if width > NARROW else 2, "symbolSize": 90}
     scale = {"domain": list(words)}
     return specification(
-        given, width=width, height=max(90, 26 * len({row["version"] for row in rows})),
+        given, width=width, height=max(90, 44 * len({row["version"] for row in rows})),
         mark={"type": "point", "filled": True, "size": 110, "opacity": 1},
         encoding=saying(
             x={"field": "at", "type": "temporal", "title": None, "axis": {"grid": False, "labelOverlap": True}},
             y={"field": "version", "type": "ordinal", "sort": "descending", "title": None},
+            yOffset={**kind, "scale": scale},
             color={**kind, "scale": {**scale, "range": COLOURS}, "legend": legend},
             shape={**kind, "scale": {**scale, "range": SHAPES}, "legend": legend},
         ),

@@ -43,7 +43,7 @@ def tiles(items: Sequence[Mapping[str, Any]], words: Sequence[str], width: int) 
         },
     ]  # fmt: skip
     if width > NARROW:
-        title = silent("text", fontSize=11, dy=27, limit=width // 7, color=DIM)
+        title = silent("text", fontSize=11, dy=27, limit=width // 8, color=DIM)
         layers.append({"mark": title, "encoding": {"x": x, "y": y, "text": {"field": "title"}}})
     given = [{key: item[key] for key in ("group", "place", "number", "title", "state", SAID)} for item in items]
     return specification(given, width=width, height=ROW * len(groups), layer=layers)

@@ -129,7 +129,7 @@ def test_what_was_exported_comes_back(client: Client, services: Services, kind: 
 
 
 def test_a_file_with_a_fault_is_refused_whole_and_says_where(client: Client, services: Services) -> None:
-    rows = [{"number": 1, "title": "collection", "state": "done"}, {"number": 2, "state": "<i>"}]
+    rows = [{"number": 1, "state": "done"}, {"number": 2, "state": "<i>"}]
     sent = client("auditor").post(f"{HOME}/import", data=form(), files={"file": ("a.json", json.dumps(rows))})
     assert sent.status_code == 422
     assert "row 2, state: Input should be" in sent.text
@@ -157,7 +157,16 @@ WORDS = ("proved", "partly", "no evidence")
 
 @pytest.mark.parametrize("width", [1000, 340])
 def test_a_tile_says_its_item_and_has_a_shape_for_its_state(width: int) -> None:
-    rows = [{"group": "Data", "place": 1, "number": 1, "state": "partly", "said": "1 collection: partly"}]
+    rows = [
+        {
+            "group": "Data",
+            "place": 1,
+            "number": 1,
+            "title": "collection",
+            "state": "partly",
+            "said": "1 collection: partly",
+        }
+    ]
     drawn = charts.tiles(rows, WORDS, width)
     mark = drawn["layer"][0]["encoding"]
     assert drawn["data"]["values"][0]["said"] == "1 collection: partly"
