@@ -117,6 +117,6 @@ def await_api(server: Running, seconds: float = 180) -> None:
 
 def client(settings: Settings, login: str, password: str) -> httpx.Client:
     url, verify = settings.airflow_url, certificates.needed(settings.airflow_url)
-    asked = httpx.post(f"{url}/auth/token", json={"username": login, "password": password}, verify=verify)
+    asked = httpx.post(f"{url}/auth/token", json={"username": login, "password": password}, verify=verify, timeout=60)
     headers = {"Authorization": f"Bearer {asked.raise_for_status().json()['access_token']}"}
     return httpx.Client(base_url=url, headers=headers, timeout=60, verify=verify)
