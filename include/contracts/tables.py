@@ -1,7 +1,7 @@
 """Tables of the lake, their versions, and the snapshots that pin them."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 from pydantic import Field
 
@@ -82,7 +82,7 @@ class RowFilter(Record):
     ``equal`` maps columns to a value, or to a list of values of which it is one; ``at_least`` to the smallest value,
     ``below`` to what every value is less than.
     Rows come by ``order``, equal ones as they were written; ``newest`` leaves the last of them, so many.
-    None means no condition; no ``columns`` are all.
+    None means no condition; no ``columns`` are all. ``known``: of columns and order, what the table lacks is left out.
     """
 
     periods: Sequence[Period] | None = None
@@ -92,6 +92,14 @@ class RowFilter(Record):
     order: Sequence[str] = ()
     newest: int | None = Field(default=None, ge=0)
     columns: Sequence[str] | None = None
+    known: bool = False
+
+    def within(self, names: Sequence[str]) -> Self:
+        """This filter for a table with the columns ``names``."""
+        if not self.known:
+            return self
+        columns, order = ([name for name in these if name in names] for these in (self.columns or names, self.order))
+        return self.model_copy(update={"columns": columns, "order": order})
 
 
 EVERY_ROW = RowFilter()

@@ -99,9 +99,7 @@ class RecordTable(Generic[R]):
 
     def ordered(self, usecase: str, lake: Lake, **wanted: Any) -> pa.Table:
         """The rows that meet a filter, in the table's order, with those columns of the record that it has."""
-        there = set(lake.schema(usecase, self.name).names if lake.exists(usecase, self.name) else self.schema.names)
-        columns, order = ([n for n in names if n in there] for names in (self._kinds, self.order))
-        return self.rows(usecase, lake, order=order, columns=columns, **wanted)
+        return self.rows(usecase, lake, order=self.order, columns=[*self._kinds], known=True, **wanted)
 
     def records(self, rows: pa.Table) -> list[R]:
         """Rows of the table as records; a column that they lack has the default of its field."""
@@ -118,11 +116,12 @@ class RecordTable(Generic[R]):
         newest: int | None = None,
         columns: Sequence[str] | None = None,
         order: Sequence[str] = (),
+        known: bool = False,
         **equal: Any,
     ) -> pa.Table:
         """Rows of these periods, from ``since`` on, the newest so many; other names are columns and their value(s).
 
-        ``within`` maps columns to the least value and to what every value is less than.
+        ``within`` maps columns to the least value and to what every value is less than; ``known`` as in ``RowFilter``.
 
         They come as they were written unless ``order`` or ``newest`` sorts them. Without the table there are none,
         and the columns of the use case miss.
@@ -134,6 +133,7 @@ class RecordTable(Generic[R]):
         wanted = RowFilter(
             periods=periods, equal=equal, at_least=bound | {name: least for name, (least, _) in within.items()},
             below={name: end for name, (_, end) in within.items()}, order=order, newest=newest, columns=columns,
+            known=known,
         )  # fmt: skip
         return lake.select(usecase, self.name, wanted)
 

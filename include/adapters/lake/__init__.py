@@ -188,7 +188,7 @@ class DeltaLake:
 
         For the ``newest`` rows the columns of the order are read of every file, the others of theirs alone.
         """
-        return self._newest(usecase, table, lambda there: rows_of.read(there, wanted))
+        return self._newest(usecase, table, lambda there: rows_of.read(there, wanted.within(there.schema.names)))
 
     def batches(
         self, usecase: str, table: str, wanted: RowFilter, version: int | None = None

@@ -123,6 +123,7 @@ class MemoryLake:
         if not self.exists(usecase, table):
             raise NotFoundError(f"the lake has no table {usecase}.{table}")
         rows = self._tables[usecase][table]
+        wanted = wanted.within(rows.column_names)
         among = dict(wanted.equal) | ({} if wanted.periods is None else {PERIOD: list(wanted.periods)})
         for name, value in among.items():
             values = value if isinstance(value, list) else [value]

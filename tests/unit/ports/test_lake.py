@@ -72,6 +72,13 @@ def test_a_column_that_came_later_is_empty_before(lake: Lake) -> None:
     assert rows.to_pylist() == [{"note": None}] * 2
 
 
+def test_known_columns_and_orders_are_those_that_the_table_has(lake: Lake) -> None:
+    wanted = RowFilter(columns=["note", "day"], order=["note", "at"], newest=1, known=True)
+    assert lake.select("cats", "log", wanted).to_pylist() == [{"day": 5}]
+    with pytest.raises(Exception, match="note"):
+        lake.select("cats", "log", RowFilter(columns=["note"]))
+
+
 def test_rows_of_one_period_are_replaced(lake: Lake) -> None:
     lake.publish("cats", "log", pa.table({"day": [7]}), "2013-01")
     assert days(lake, order=["day"]) == [1, 3, 5, 7]
