@@ -40,9 +40,13 @@ LOOKS: tuple[tuple[re.Pattern[str], Seen], ...] = tuple(
     (re.compile(pattern, re.DOTALL), Seen("access", action, rows))
     for pattern, action, rows in (
         (rf"{IN_CATALOG}/sheet/.*", "read_data_sheet", True),
-        (rf"{PAGES}/(loops|models|rollouts|actions|verdicts|versions)/(?P<usecase>[a-z]\w*)(/.*)?", "open_page", False),
+        (
+            rf"{PAGES}/(loops|models|rollouts|actions|verdicts|versions|monitoring|alerts)/(?P<usecase>[a-z]\w*)(/.*)?",
+            "open_page",
+            False,
+        ),
         (rf"{IN_CATALOG}/.*", "open_page", False),
-        (rf"{PAGES}(/|/catalog/?)?", "open_page", False),
+        (rf"{PAGES}(/|/catalog/?|/alerts/?|/runbooks/\w+)?", "open_page", False),
         (rf"{PAGES}/standard/checklist/export/.*", "export_checklist", False),
         (rf"{PAGES}/standard/checklist(/\d+)?", "open_page", False),
         (rf"{PAGES}/(approvals|predictions)/(?P<usecase>[a-z]\w*)", "open_page", False),

@@ -42,6 +42,9 @@ PAGES = _declared(
     "GET /moebius/catalog/{usecase}/{identity:path}",
     "GET /moebius/models/{usecase}/{version}",
     "GET /moebius/rollouts/{usecase}",
+    "GET /moebius/monitoring/{usecase}",
+    "GET /moebius/alerts/{usecase}",
+    "GET /moebius/runbooks/{alert}",
     "GET /moebius/approvals/{usecase}",
     "GET /moebius/compliance/",
     "GET /moebius/standard/checklist",
@@ -63,6 +66,7 @@ LOOKUPS = _declared(TECHNICIANS, "GET,POST /moebius/predictions/{usecase}")
 """Looks at answers: the form is sent in the body, since a value of a person has no place in an address."""
 BUNDLES = _declared(REPORTERS, "GET /moebius/compliance/{usecase}/{bundle}/{file}")
 
+OF_TECHNICIANS = _declared(TECHNICIANS, "GET /moebius/alerts/")
 OF_AUDITORS = _declared(AUDITORS, "GET /moebius/audit/", "GET /moebius/access/")
 
 OF_ACTIONS: dict[str, Rule] = {
@@ -189,6 +193,7 @@ ROUTES: dict[str, Rule] = {
     **ASSESSMENTS,
     **LOOKUPS,
     **BUNDLES,
+    **OF_TECHNICIANS,
     **OF_AUDITORS,
     **OF_ACTIONS,
     **LOGIN,

@@ -1,12 +1,20 @@
 """What is recorded about a use case, oldest first; ``wanted`` are the filters of ``RecordTable.rows``."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from include.contracts.deployment import LostAnswers, RolloutEvent
 from include.contracts.evaluation import Verdict
-from include.contracts.operations import Figure, RetrainPlan, SliceFigure, WindowFigures
+from include.contracts.operations import (
+    BinnedCounts,
+    BlockLoss,
+    CalibrationBin,
+    Figure,
+    RetrainPlan,
+    SliceFigure,
+    WindowFigures,
+)
 from include.contracts.period import Period
 from include.contracts.quality import CheckRecord, GateResult, QuarantinedRow, StandingWarning
 from include.contracts.scrub import Scrubbed
@@ -14,7 +22,10 @@ from include.contracts.streaming import Reconciliation
 from include.contracts.tables import SnapshotRef
 from include.ports.lake import Lake
 from include.records.registry import (
+    BLOCK_LOSSES,
+    CALIBRATION_BINS,
     DECISIONS,
+    DISTRIBUTIONS,
     FIGURES,
     GATE_RESULTS,
     LOST_ANSWERS,
@@ -117,6 +128,29 @@ class Records:
             return []
         names = ["rows", "not_measured", "drifted_features", spec.metrics.primary]
         return self.slice_figures(spec, periods=measured[-1:], name=names)
+
+    def measured_windows(self, spec: UseCase) -> list[Period]:
+        """Periods that a monitored window ends with, sorted."""
+        return FIGURES.periods(spec.name, self._lake)
+
+    def window_figures(self, spec: UseCase, window: Period) -> list[Figure]:
+        """Of the window that ends with this period, of every release."""
+        return self.figures(spec, periods=[window])
+
+    def window_slices(self, spec: UseCase, window: Period) -> list[SliceFigure]:
+        """How many rows each slice of this window had, how far it drifted, and how good the answers were."""
+        names = ["rows", "not_measured", "drifted_features", spec.metrics.primary]
+        return self.slice_figures(spec, periods=[window], name=names)
+
+    def distributions(self, spec: UseCase, window: Period, *subjects: str) -> list[BinnedCounts]:
+        """Of these features, '' being the answers, in this window."""
+        return DISTRIBUTIONS.read(spec.name, self._lake, periods=[window], subject=list(subjects))
+
+    def calibration_bins(self, spec: UseCase, window: Period) -> list[CalibrationBin]:
+        return CALIBRATION_BINS.read(spec.name, self._lake, periods=[window])
+
+    def block_losses(self, spec: UseCase, windows: Sequence[Period]) -> list[BlockLoss]:
+        return BLOCK_LOSSES.read(spec.name, self._lake, periods=windows)
 
     def shown_figures(self, spec: UseCase) -> list[WindowFigures]:
         """Those of the newest window, and of the newest whose labels are due; [] when nothing was measured."""

@@ -7,6 +7,7 @@ from include.ui.headers import SafePages
 from include.ui.pages import (
     access_review,
     actions,
+    alerts,
     approvals,
     audit,
     catalog,
@@ -14,6 +15,7 @@ from include.ui.pages import (
     compliance,
     loop,
     models,
+    monitoring,
     overview,
     predictions,
     rollout,
@@ -22,8 +24,8 @@ from include.ui.pages import (
 )
 
 PAGES = (
-    overview, loop, verdicts, versions, rollout, approvals, predictions, models, catalog, checklist, compliance,
-    access_review, audit, actions, static,
+    overview, loop, verdicts, versions, rollout, monitoring, alerts, approvals, predictions, models, catalog, checklist,
+    compliance, access_review, audit, actions, static,
 )  # fmt: skip
 """Each has a ``router``; every route of it checks the login."""
 

@@ -38,5 +38,7 @@ def translations(language: str) -> Translations:
         compiled = BytesIO()
         mofile.write_mo(compiled, catalogue)
         compiled.seek(0)
-        texts.merge(Translations(compiled))
+        part = Translations(compiled)
+        texts.merge(part)
+        texts.plural = part.plural  # merging keeps that of English
     return texts

@@ -68,9 +68,8 @@ def test_rare_categories_are_counted_together() -> None:
 
 
 def test_values_that_name_people_have_places_instead_of_names() -> None:
-    privacy = SPEC.privacy.model_dump(by_alias=True) | {
-        "columns": {"origin": {"class": "personal", "treatment": "mask"}}
-    }
+    columns = {"columns": {"origin": {"class": "personal", "treatment": "mask"}}}
+    privacy = SPEC.privacy.model_dump(by_alias=True) | columns
     spec = SPEC.model_copy(update={"privacy": type(SPEC.privacy).model_validate(privacy)})
     counts, _ = kept(spec)
     assert counts["origin"].bins == ["#1", "#2"]

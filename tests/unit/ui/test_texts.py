@@ -114,3 +114,9 @@ def test_the_address_goes_before_the_cookie_and_the_cookie_before_the_browser(
     query: dict[str, str], cookies: dict[str, str], accepted: str, expected: str
 ) -> None:
     assert language.chosen(query, cookies, accepted) == expected
+
+
+def test_a_text_with_a_number_is_translated_whatever_the_number() -> None:
+    texts = language.translations("ko")
+    one = "%(num)s alert fires now"
+    assert texts.ngettext(one, "%(num)s alerts fire now", 1) == texts.ngettext(one, "%(num)s alerts fire now", 5) != one

@@ -1,0 +1,77 @@
+"""The runbook of an alert: its section of the reference, as HTML in which nothing runs and no link leads astray."""
+
+import re
+from functools import cache
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from markdown_it import MarkdownIt
+from markdown_it.token import Token
+from markupsafe import Markup
+
+from include.settings import ROOT
+
+REFERENCE = ROOT / "docs" / "reference" / "alerts.md"
+HEADING = re.compile(r"^## (Moebius\w+)$", re.MULTILINE)
+
+
+class Runbook(NamedTuple):
+    """``meaning`` is its first sentence, as plain text; ``html`` all of it."""
+
+    alert: str
+    meaning: str
+    html: Markup
+
+
+def runbooks() -> dict[str, Runbook]:
+    """Name of an alert → its runbook, as the reference on disk now has it; {} where it is not installed."""
+    return _read(REFERENCE, REFERENCE.stat().st_mtime_ns) if REFERENCE.is_file() else {}
+
+
+@cache
+def _read(file: Path, changed: int) -> dict[str, Runbook]:
+    """``changed``: a file that is another one is read anew."""
+    parts = HEADING.split(file.read_text())[1:]
+    return {name: _runbook(name, text) for name, text in zip(parts[::2], parts[1::2], strict=True)}
+
+
+def _runbook(alert: str, text: str) -> Runbook:
+    markdown = MarkdownIt("commonmark", {"html": False}).enable("table")
+    tokens = markdown.parse(text)
+    for token in tokens:
+        token.children = _linked(token.children or []) if token.children is not None else None
+    html = markdown.renderer.render(tokens, markdown.options, {})
+    return Runbook(alert, _first_sentence(tokens), Markup(html))  # noqa: S704 - markup in the text is shown, not run
+
+
+def _linked(tokens: list[Token]) -> list[Token]:
+    """Links to another runbook lead to its page, links to a host out of the pages; others name their document."""
+    found, open_links = list[Token](), list[bool]()
+    for token in tokens:
+        if token.type == "link_open":
+            open_links.append(_place(token))
+        kept = token.type not in ("link_open", "link_close") or open_links[-1]
+        if token.type == "link_close":
+            open_links.pop()
+        if kept:
+            found.append(token)
+    return found
+
+
+def _place(link: Token) -> bool:
+    """Whether the link is kept, and where it then leads."""
+    address = str(link.attrGet("href"))
+    if address.lower().startswith("#moebius"):
+        names = {name.lower(): name for name in HEADING.findall(REFERENCE.read_text())}
+        link.attrSet("href", names.get(address[1:].lower(), ""))
+        return bool(link.attrGet("href"))
+    if address.startswith(("http://", "https://")):
+        link.attrSet("data-outside", "")
+        return True
+    return False
+
+
+def _first_sentence(tokens: list[Any]) -> str:
+    inline = next((token for token in tokens if token.type == "inline"), None)
+    text = "".join(part.content if part.content else " " for part in inline.children or []) if inline else ""
+    return re.split(r"(?<=[.:]) (?=[A-Z`])", " ".join(text.split()), maxsplit=1)[0]
