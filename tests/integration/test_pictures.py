@@ -10,6 +10,9 @@ import pytest
 from include.errors import ServiceError
 from include.ui.charts.drawing import Drawing
 from include.ui.charts.sparkline import sparkline
+from include.ui.charts.timeline import timeline
+from tests.unit.operations.test_timeline import WINDOWS
+from tests.unit.ui.test_timeline_picture import content
 
 pytestmark = pytest.mark.integration
 POINTS = [
@@ -33,6 +36,13 @@ def test_a_picture_has_the_colours_of_the_theme_and_the_words_of_its_points(draw
     assert 'aria-label="May"' in svg
     assert "<b>" not in svg, "a text of the data is not markup"
     assert "container" not in svg
+
+
+def test_the_loop_of_a_use_case_can_be_drawn_wide_and_narrow(drawing: Drawing) -> None:
+    for width in (1000, 340):
+        svg = drawing.svg(json.dumps(timeline(content(WINDOWS), str, width)))
+        assert svg.count("roc_auc 0.7") == len(WINDOWS) - 1
+        assert "NaN" not in svg
 
 
 def test_what_cannot_be_drawn_is_named_and_the_next_picture_is_drawn(drawing: Drawing) -> None:
