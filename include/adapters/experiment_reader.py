@@ -12,6 +12,7 @@ import httpx
 from include.contracts.development import RegisteredVersion
 from include.errors import NotFoundError, ServiceError
 from include.formats import certificates
+from include.ports.development import RegisteredRun
 from include.settings import Settings
 
 TIMEOUT = 10.0
@@ -55,6 +56,21 @@ class MlflowReader:
         answer = self._get("/api/2.0/mlflow/model-versions/get", query, _what(usecase, version))
         found: dict[str, Any] = json.loads(answer)["model_version"]
         return found
+
+    def newest(self, usecase: str) -> RegisteredRun | None:
+        """The newest version with what its run holds."""
+        what = f"versions of {usecase}"
+        query = {"filter": f"name='{self._name(usecase)}'", "max_results": "1", "order_by": "version_number DESC"}
+        found = json.loads(self._get("/api/2.0/mlflow/model-versions/search", query, what)).get("model_versions", [])
+        if not found:
+            return None
+        run = {"run_id": found[0]["run_id"]}
+        files = json.loads(self._get("/api/2.0/mlflow/artifacts/list", run, what)).get("files", [])
+        data = json.loads(self._get("/api/2.0/mlflow/runs/get", run, what))["run"]["data"]
+        at = datetime.fromtimestamp(int(found[0]["creation_timestamp"]) / 1000, UTC)
+        documents = frozenset(file["path"] for file in files)
+        figures = {each["key"]: float(each["value"]) for each in data.get("metrics", [])}
+        return RegisteredRun(int(found[0]["version"]), at, documents, figures)
 
     def page(self, usecase: str, version: int) -> str:
         """The address of the version in MLflow's own pages."""

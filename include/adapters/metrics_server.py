@@ -48,18 +48,22 @@ class Prometheus:
     def __init__(self, url: str, timeout: float = 10.0) -> None:
         self.url, self.timeout = url, timeout
 
-    def query(self, promql: str) -> list[tuple[dict[str, str], float]]:
-        """Labels and value of each sample of an instant query; a scalar has no labels.
+    def query(self, promql: str, seconds: float | None = None) -> list[tuple[dict[str, str], float]]:
+        """Labels and value of each sample of an instant query; a scalar has no labels. ``seconds``: a time-out.
 
         Raises
         ------
         ServiceError
             Prometheus does not answer, or refuses the query.
         """
-        data = self._get("/api/v1/query", {"query": promql})
+        data = self._get("/api/v1/query", {"query": promql}, seconds)
         if data["resultType"] == "scalar":
             return [({}, float(data["result"][1]))]
         return [(dict(sample["metric"]), float(sample["value"][1])) for sample in data["result"]]
+
+    def rules(self) -> int:
+        """How many alert rules it evaluates; raises ServiceError when it does not answer."""
+        return sum(len(group["rules"]) for group in self._get("/api/v1/rules", {"type": "alert"})["groups"])
 
     def alerts(self, usecase: str) -> list[Alert]:
         """The firing alerts that concern one use case, those of the platform among them.

@@ -9,6 +9,7 @@ import logging
 import os
 import re
 from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 from include.errors import DamagedStateError
@@ -105,6 +106,14 @@ def exists(table: Path) -> bool:
         for room, pattern in ((LOG, ENTRY), (LOG, CHECKPOINT), (COPIES, COPY))
         for name in _names(table / room)
     )
+
+
+def changed_at(table: Path) -> datetime | None:
+    """When the newest entry or checkpoint was written, whatever the length of the log; None without a table."""
+    try:
+        return datetime.fromtimestamp((table / LOG).stat().st_mtime, UTC)
+    except FileNotFoundError:
+        return None
 
 
 def restored(lake: Path) -> list[Path]:

@@ -24,6 +24,7 @@ IN_DAG = r"/api/v2/dags/(?P<dag>[^/]+)"
 IN_RUN = rf"{IN_DAG}/dagRuns(?:/(?P<run>[^/]+))?"
 IN_TASK = rf"{IN_RUN}/taskInstances(?:/(?P<task>[^/]+))?"
 IN_CATALOG = rf"{PAGES}/catalog/(?P<usecase>[a-z]\w*)"
+IN_STANDARD = rf"{PAGES}/standard/(?:pipelines/(?P<usecase>[a-z]\w*))?"
 
 
 class Seen(NamedTuple):
@@ -53,6 +54,8 @@ LOOKS: tuple[tuple[re.Pattern[str], Seen], ...] = tuple(
         (rf"{PAGES}/compliance/(?P<usecase>[a-z]\w*)/.*", "download_bundle", True),
         (rf"{PAGES}/compliance/?", "open_page", False),
         (rf"{PAGES}/access/?", "read_access_review", True),
+        (rf"{PAGES}/standard(/|/mapping|/pipelines)?", "open_page", False),
+        (rf"{PAGES}/standard/pipelines/(?P<usecase>[a-z]\w*)", "open_page", False),
         (rf"{PAGES}/audit/?", "read_audit_log", True),
         (rf"{PAGES}/.*", "open_page", True),  # of a page that is not named above nobody knows what it shows
         (rf"{IN_TASK}/.*xcomEntries.*", "read_xcom", False),
@@ -157,7 +160,7 @@ def refused_within(answer: bytes) -> bool:
 
 def _what(path: str, body: Mapping[str, Any]) -> tuple[str, str]:
     """Use case and object, from path and body."""
-    patterns = (IN_TASK, IN_RUN, IN_DAG, IN_CATALOG, rf"{PAGES}/\w+/(?P<usecase>[a-z]\w*)")
+    patterns = (IN_TASK, IN_RUN, IN_DAG, IN_CATALOG, IN_STANDARD, rf"{PAGES}/\w+/(?P<usecase>[a-z]\w*)")
     named = next((found.groupdict() for p in patterns if (found := re.match(p, path))), {})
     named |= {"dag": named.get("dag") if named.get("dag") not in (None, "~") else _text(body.get("dag_id"))}
     named["run"] = named.get("run") if named.get("run") not in (None, "~") else _text(body.get("dag_run_id"))

@@ -54,6 +54,10 @@ PAGES = _declared(
     "GET /moebius/verdicts/{usecase}/{version}",
     "GET /moebius/verdicts/{usecase}/{version}/picture.svg",
     "GET /moebius/versions/{usecase}",
+    "GET /moebius/standard/",
+    "GET /moebius/standard/mapping",
+    "GET /moebius/standard/pipelines",
+    "GET /moebius/standard/pipelines/{usecase}",
 )
 
 ASSESSMENTS = _declared(

@@ -1,7 +1,8 @@
 """The experiment tracker."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from datetime import datetime
+from typing import Any, NamedTuple, Protocol
 
 from include.contracts.development import DatasetRef, ModelRef, RegisteredVersion, TrialRecord
 
@@ -68,6 +69,15 @@ class ExperimentTracker(Protocol):
         """
 
 
+class RegisteredRun(NamedTuple):
+    """The run of a registered version: its documents at the top level, and its figures."""
+
+    version: int
+    at: datetime
+    documents: frozenset[str]
+    figures: Mapping[str, float]
+
+
 class ExperimentReader(Protocol):
     """What a page shows of registered versions."""
 
@@ -76,6 +86,9 @@ class ExperimentReader(Protocol):
 
     def registered(self, usecase: str, version: int) -> RegisteredVersion:
         """Parameters, metrics and tags of the version; raises NotFoundError, ServiceError."""
+
+    def newest(self, usecase: str) -> RegisteredRun | None:
+        """The newest version; None before the first. Raises ServiceError."""
 
     def page(self, usecase: str, version: int) -> str:
         """The address of the version in the tracker's own pages."""

@@ -1,7 +1,7 @@
 """The lake: versioned tables by period."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Protocol
 
@@ -53,6 +53,9 @@ class Lake(Protocol):
 
         "" where the last commit is so young that another one might have the same text.
         """
+
+    def changed_at(self, usecase: str, table: str) -> datetime | None:
+        """When the table was last written, without reading it; None without the table."""
 
     def tables(self, usecase: str) -> list[str]:
         """Names of the tables that there are, sorted."""

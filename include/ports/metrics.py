@@ -9,7 +9,11 @@ from include.contracts.operations import Alert, FiredAlert, FiringAlert
 class MetricsServer(Protocol):
     """Queries and alerts. Raises ServiceError when the server does not answer, or refuses."""
 
-    def query(self, promql: str) -> list[tuple[dict[str, str], float]]: ...
+    def query(self, promql: str, seconds: float | None = None) -> list[tuple[dict[str, str], float]]:
+        """Labels and value of each sample; waits so many seconds, without them as long as the adapter does."""
+
+    def rules(self) -> int:
+        """How many alert rules it evaluates."""
 
     def alerts(self, usecase: str) -> list[Alert]:
         """The firing alerts on one use case that the retrain trigger decides on, those of the platform among them."""

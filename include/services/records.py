@@ -88,6 +88,10 @@ class Records:
         stamps = [self._lake.stamp(spec.name, table) for table in tables] or [self.snapshots(spec).stamp()]
         return " ".join(stamps) if all(stamps) else ""
 
+    def newest_snapshot(self, spec: UseCase) -> SnapshotRef | None:
+        """The snapshot of the newest published period."""
+        return self.snapshots(spec).newest()
+
     def gate_results(self, spec: UseCase, **wanted: Any) -> list[GateResult]:
         from include.data import quality
 

@@ -26,6 +26,7 @@ SIGNED_IN = [Depends(requires_access_view(AccessView.PLUGINS))]
 
 READS: dict[str, tuple[str, ...]] = {
     "published": (),
+    "newest_snapshot": (),
     "history": ("figures",),
     "newest_windows": ("figures",),
     "newest_slices": ("slice_figures",),

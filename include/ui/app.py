@@ -17,15 +17,17 @@ from include.ui.pages import (
     models,
     monitoring,
     overview,
+    pipelines,
     predictions,
     rollout,
+    standard,
     verdicts,
     versions,
 )
 
 PAGES = (
-    overview, loop, verdicts, versions, rollout, monitoring, alerts, approvals, predictions, models, catalog, checklist,
-    compliance, access_review, audit, actions, static,
+    overview, standard, pipelines, loop, verdicts, versions, rollout, monitoring, alerts, approvals, predictions,
+    models, catalog, checklist, compliance, access_review, audit, actions, static,
 )  # fmt: skip
 """Each has a ``router``; every route of it checks the login."""
 

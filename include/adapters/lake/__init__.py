@@ -167,6 +167,9 @@ class DeltaLake:
     def exists(self, usecase: str, table: str) -> bool:
         return delta_log.exists(self._path(usecase, table))
 
+    def changed_at(self, usecase: str, table: str) -> datetime | None:
+        return delta_log.changed_at(self._path(usecase, table))
+
     def tables(self, usecase: str) -> list[str]:
         """Names of the tables, sorted; [] for a use case without any. One that is just being made is none yet."""
         return [name for path in sorted((self._root / usecase).glob("*")) if self.exists(usecase, name := path.name)]

@@ -98,7 +98,7 @@ class Metrics:
     def __init__(self, *values: float) -> None:
         self.values, self.queries = values, []
 
-    def query(self, promql: str) -> list[tuple[dict[str, str], float]]:
+    def query(self, promql: str, seconds: float | None = None) -> list[tuple[dict[str, str], float]]:
         self.queries.append(promql)
         return [({}, value) for value in self.values]
 

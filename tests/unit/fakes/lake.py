@@ -27,6 +27,9 @@ class MemoryLake:
         self._tables: defaultdict[str, dict[str, pa.Table]] = defaultdict(dict)
         self._versions: defaultdict[tuple[str, str], int] = defaultdict(int)
 
+    def changed_at(self, usecase: str, table: str) -> datetime | None:
+        return datetime.now(UTC) if self.exists(usecase, table) else None
+
     def stamp(self, usecase: str, table: str) -> str:
         return str(self._versions[usecase, table])
 

@@ -107,8 +107,11 @@ class FiringAlerts:
             raise ServiceError("Prometheus did not answer")
         return [one for one in self.fired_before if one.since < until and (one.until or until) >= since]
 
-    def query(self, promql: str) -> list[tuple[dict[str, str], float]]:
+    def query(self, promql: str, seconds: float | None = None) -> list[tuple[dict[str, str], float]]:
         return []
+
+    def rules(self) -> int:
+        return 0
 
 
 @dataclass(frozen=True)

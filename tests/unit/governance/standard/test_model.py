@@ -1,0 +1,84 @@
+"""The standard as data is whole, in both languages, and names only what there is."""
+
+import json
+import re
+
+import pytest
+
+from include.governance.rights import RIGHTS
+from include.governance.standard import probes
+from include.governance.standard.facts import FACTS
+from include.governance.standard.groups import GROUPS
+from include.governance.standard.layers import LAYERS
+from include.governance.standard.learning import LEARNING_TYPES
+from include.governance.standard.mapping import ROWS
+from include.governance.standard.model import Term
+from include.governance.standard.pipelines import PIPELINES
+from include.platform.probes import SERVICES
+from include.records.registry import RECORD_TABLES
+from include.services.platform_checks import CHECKS
+from include.settings import ROOT
+from include.ui.navigation import OF_USECASE, PLACES
+from tests.dags.snapshot import GRAPH
+
+HANGUL = re.compile(r"[가-힣]")
+NAMES = {"API", "AutoML", "SHAP", "LIME", "REST", "gRPC", "A/B", "CNN", "RNN", "Transformer", "DB"}
+"""Terms that Korean writes as English does."""
+KNOWN = {"service": SERVICES, "dag": RIGHTS, "table": RECORD_TABLES, "spec": FACTS, "check": CHECKS}
+
+
+def terms() -> list[Term]:
+    found = [one.term for one in probes.components()]
+    found += [term for layer in LAYERS for term in (layer.term, layer.role)]
+    found += [group.term for group in GROUPS] + [function.term for row in ROWS for function in row.functions]
+    found += [term for each in LEARNING_TYPES for term in (each.term, each.uses, *(kind.term for kind in each.kinds))]
+    return found + [stage.term for pipeline in PIPELINES for stage in pipeline.stages]
+
+
+def test_layers_and_groups_have_the_components_of_the_standard() -> None:
+    assert [layer.key for layer in LAYERS] == ["application", "engine", "pipeline", "data", "infrastructure"]
+    assert {len(layer.components) for layer in LAYERS} == {4}
+    assert [len(group.components) for group in GROUPS] == [6, 6, 6, 6]
+    assert [len(row.functions) for row in ROWS].count(0) == 0
+    assert [len(pipeline.stages) for pipeline in PIPELINES] == [5, 6, 6]
+
+
+@pytest.mark.parametrize("term", dict.fromkeys(terms()), ids=lambda term: term.en)
+def test_a_term_is_there_in_korean(term: Term) -> None:
+    assert term.en
+    assert term.ko in NAMES or HANGUL.search(term.ko)
+
+
+@pytest.mark.parametrize("probe", probes.NAMES)
+def test_a_probe_asks_something_that_there_is(probe: str) -> None:
+    kind, _, subject = probe.partition(":")
+    if kind in KNOWN:
+        assert subject in KNOWN[kind]
+    elif kind == "form":
+        assert subject.partition(".")[0] in RIGHTS
+        assert "=" in subject
+    else:
+        assert kind == "metric"
+        assert f"`{subject}`" in (ROOT / "docs" / "reference" / "metrics.md").read_text()
+
+
+def test_modules_are_files_of_the_project() -> None:
+    modules = [path for one in probes.components() for path in one.modules]
+    modules += [path for pipeline in PIPELINES for stage in pipeline.stages for path in stage.modules]
+    assert modules
+    assert not [path for path in modules if not (ROOT / path).exists()]
+
+
+def test_pages_are_places_of_the_navigation() -> None:
+    places = {place.path for place in (*PLACES, *OF_USECASE)} | {"standard/pipelines/{usecase}"}
+    assert {page for one in probes.components() for page in one.pages} <= places
+
+
+def test_stages_are_joined_to_tasks_of_the_dags() -> None:
+    shapes = json.loads(GRAPH.read_text())
+    tasks = {f"{family}.{task}" for family, found in shapes.items() for shape in found for task in shape["tasks"]}
+    assert {task for pipeline in PIPELINES for stage in pipeline.stages for task in stage.tasks} <= tasks
+
+
+def test_kinds_of_learning_are_facts_of_specs() -> None:
+    assert {kind.fact for each in LEARNING_TYPES for kind in each.kinds if kind.fact} <= set(FACTS)
