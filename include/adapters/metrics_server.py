@@ -65,6 +65,17 @@ class Prometheus:
         """How many alert rules it evaluates; raises ServiceError when it does not answer."""
         return sum(len(group["rules"]) for group in self._get("/api/v1/rules", {"type": "alert"})["groups"])
 
+    def series(
+        self, promql: str, start: datetime, end: datetime, step: float, patience: float
+    ) -> list[tuple[dict[str, str], list[tuple[datetime, float]]]]:
+        """Labels and samples of each series of a range query; raises ServiceError as ``query`` does."""
+        wanted = {"query": promql, "start": f"{start.timestamp():.3f}", "end": f"{end.timestamp():.3f}"}
+        data = self._get("/api/v1/query_range", {**wanted, "step": f"{step:g}"}, patience)
+        return [
+            (dict(one["metric"]), [(datetime.fromtimestamp(at, UTC), float(value)) for at, value in one["values"]])
+            for one in data["result"]
+        ]
+
     def alerts(self, usecase: str) -> list[Alert]:
         """The firing alerts that concern one use case, those of the platform among them.
 

@@ -15,6 +15,11 @@ class MetricsServer(Protocol):
     def rules(self) -> int:
         """How many alert rules it evaluates."""
 
+    def series(
+        self, promql: str, start: datetime, end: datetime, step: float, patience: float
+    ) -> list[tuple[dict[str, str], list[tuple[datetime, float]]]]:
+        """Labels and samples, ``step`` seconds apart, of each series; ``patience``: seconds to wait for them."""
+
     def alerts(self, usecase: str) -> list[Alert]:
         """The firing alerts on one use case that the retrain trigger decides on, those of the platform among them."""
 

@@ -96,7 +96,7 @@ def test_an_operators_form_starts_the_run_with_its_fields_and_the_audit_log_has_
         ("olga", "trigger", "rest", "done"), ("olga", "send_form", "page", "done"),
         ("olga", "pause", "form", "asked"), ("olga", "pause", "form", "done"),
     ]  # fmt: skip
-    assert Services(settings).controls.read(SPEC).pause is not None
+    assert Services(settings).controls.pause(SPEC.name) is not None
 
 
 def test_a_form_that_is_sent_twice_starts_one_run(clients: dict[str, httpx.Client]) -> None:

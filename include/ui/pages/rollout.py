@@ -1,19 +1,26 @@
-"""Rollouts in the Airflow UI: the rollout in progress, figures of both arms, all releases and events."""
+"""Rollouts: the traffic of both arms, how they answer against their limits, what comes next, and every release."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 from fastapi import APIRouter
 from fastapi.responses import HTMLResponse
 
+from include.deployment import coming, course
+from include.deployment.course import Course, Curves
 from include.errors import ServiceError
 from include.loop import rollback, rollout
 from include.specification.loader import load_usecase
 from include.specification.usecase import UseCase
 from include.ui.access import SIGNED_IN, Reader, http_errors
-from include.ui.view import ViewDep
+from include.ui.charts.sparkline import sparkline
+from include.ui.rollout_pictures import EVENTS as WORDS
+from include.ui.rollout_pictures import Pictures
+from include.ui.view import View, ViewDep
 
 REFRESH_SECONDS = 5
-EVENTS = 50
+EVENTS, ENTRIES, WINDOWS = 50, 30, 30
+"""Newest events, entries of the signed record, and windows of a release that the page shows."""
 OF_RELEASES = ("figures", "rollout_events", "approvals")
 """Tables whose records stand in the list of releases."""
 
@@ -26,25 +33,76 @@ def router() -> APIRouter:
     def page(view: ViewDep, usecase: str) -> HTMLResponse:
         with http_errors():
             spec = load_usecase(usecase)
-        return view.page("rollout.html", spec, **shown(spec, view.reader))
+        content = shown(spec, view.reader, datetime.now(UTC))
+        return view.page("rollout.html", spec, **content, **drawn(spec, view, content))
 
     return pages
 
 
-def shown(spec: UseCase, reader: Reader) -> dict[str, Any]:
-    """What the template needs; without Prometheus it says so in ``unwatched``."""
-    services = reader.services
-    state, watched, unwatched = services.serving.rollout_state(spec), {}, ""
-    try:
-        watched = rollout.watch(spec, services) if reader.reads(spec, "rollout_events") else {}
-    except ServiceError as error:
-        unwatched = str(error)
+def shown(spec: UseCase, reader: Reader, now: datetime) -> dict[str, Any]:
+    """What the template needs, without its pictures; without Prometheus it says so in ``unwatched``."""
+    state, events = reader.services.serving.rollout_state(spec), reader.records.rollout_events(spec, newest=EVENTS)
+    newest = course.newest(events)
+    curves, unwatched = _curves(spec, reader, newest, now)
+    watched: dict[str, Any] = {}
+    if not unwatched and state and state.challenger and reader.reads(spec, "rollout_events"):
+        watched, unwatched = _watched(spec, reader)
+    approvals = reader.records.approvals(spec)
+    releases = _releases(spec, reader) if state and reader.reads(spec, *OF_RELEASES) else []
     return {
-        "state": state,
-        "watch": watched,
-        "unwatched": unwatched,
-        "releases": rollback.choices(spec, services) if state and reader.reads(spec, *OF_RELEASES) else [],
-        "events": reader.records.rollout_events(spec, newest=EVENTS),
-        "approvals": reader.records.approvals(spec),
-        "refresh": REFRESH_SECONDS if state and state.challenger else None,
+        "now": now, "state": state, "course": newest, "curves": curves, "watch": watched, "unwatched": unwatched,
+        "coming": coming.coming(spec, state, watched.get("judgement")) if state else None,
+        "releases": releases,
+        "events": events, "approvals": approvals[-ENTRIES:], "entries": len(approvals),
+        "approved": _approved(approvals, releases), "refresh": REFRESH_SECONDS if state and state.challenger else None,
+    }  # fmt: skip
+
+
+def drawn(spec: UseCase, view: View, content: dict[str, Any]) -> dict[str, Any]:
+    """The pictures of what ``shown`` found."""
+    pictures = None
+    if content["course"]:
+        pictures = Pictures(spec, view, content["course"], content["curves"], content["now"])
+    return {
+        "traffic": pictures.traffic() if pictures else "",
+        "figures": pictures.figures() if pictures else [],
+        "event_words": WORDS,
+        "served": {one.name: _served(spec, view, one) for one in content["releases"]},
     }
+
+
+def _curves(spec: UseCase, reader: Reader, newest: Course | None, now: datetime) -> tuple[Curves, str]:
+    if newest is None:
+        return {}, ""
+    try:
+        return course.curves(spec, reader.services.adapters.metrics_server, newest, now), ""
+    except ServiceError as error:
+        return {}, str(error)
+
+
+def _watched(spec: UseCase, reader: Reader) -> tuple[dict[str, Any], str]:
+    try:
+        return rollout.watch(spec, reader.services), ""
+    except ServiceError as error:
+        return {}, str(error)
+
+
+def _releases(spec: UseCase, reader: Reader) -> list[Any]:
+    return list(reversed(rollback.choices(spec, reader.services)))
+
+
+def _approved(approvals: list[Any], releases: list[Any]) -> int | None:
+    """The newest version that the record has as approved, nothing later, and that no release was made of."""
+    newest: dict[int, str] = {entry.version: entry.event for entry in approvals if entry.version}
+    released = {version for one in releases for version in (one.model_version, one.proof)}
+    return max((v for v, event in newest.items() if event == "approved" and v not in released), default=None)
+
+
+def _served(spec: UseCase, view: View, one: Any) -> Any:
+    """The metric of a release by window, in the size of a word; '' for fewer than two."""
+    windows = list(one.served.items())[-WINDOWS:]
+    if len(windows) < 2:
+        return ""
+    points = [{"at": str(p), "value": value, "said": f"{one.name}, {p}: {value:.4f}"} for p, value in windows]
+    words = view.text("%(metric)s of %(release)s by window") % {"metric": spec.metrics.primary, "release": one.name}
+    return view.small_picture(sparkline(points, width=160, height=36), words)
