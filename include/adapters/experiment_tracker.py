@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from include.contracts.development import DatasetRef, ModelRef, TrialRecord
 from include.errors import DamagedFileError, DamagedStateError, NotFoundError, ServiceError
+from include.formats import model_description
 from include.settings import Settings, default_environment
 
 if TYPE_CHECKING:
@@ -100,7 +101,7 @@ class MlflowTracker:
             self._log_dataset(run_id, dataset)
             self._log_files(run_id, files)
             self._client.set_terminated(run_id)
-            return self._register(usecase, run_id, tags)
+            return self._register(usecase, run_id, tags, dataset)
 
     def log_search(
         self, usecase: str, search: str, about: Mapping[str, str], trials: Sequence[TrialRecord] = ()
@@ -302,12 +303,14 @@ class MlflowTracker:
                 target.write_bytes(content)
             self._client.log_artifacts(run_id, directory)
 
-    def _register(self, usecase: str, run_id: str, tags: Mapping[str, str]) -> ModelRef:
-        name = self._name(usecase)
+    def _register(self, usecase: str, run_id: str, tags: Mapping[str, str], dataset: DatasetRef) -> ModelRef:
+        name, pages = self._name(usecase), f"{self._settings.airflow_url}/moebius"
         with _unless_there():
-            self._client.create_registered_model(name)
+            self._client.create_registered_model(name, description=model_description.of_all(usecase, pages))
         source = f"{self._client.get_run(run_id).info.artifact_uri}/{Path(MODEL_FILE).parent}"
         made = self._client.create_model_version(name, source, run_id, tags=dict(tags), await_creation_for=None)
+        words = model_description.of_version(usecase, int(made.version), dataset, pages)
+        self._client.update_model_version(name, made.version, description=words)
         return self.model(usecase, int(made.version))
 
     # -- talking to the server

@@ -49,6 +49,17 @@ def test_a_logged_model_comes_back(tracker: MlflowTracker) -> None:
     assert tracker.tags("tracked", model.version)["revision"] == "abc123"
 
 
+def test_a_model_and_its_version_say_what_they_are_and_link_back_to_the_pages(tracker: MlflowTracker) -> None:
+    model = log(tracker, b"described", "described")
+    every = tracker._client.get_registered_model("described").description
+    own = tracker._client.get_model_version("described", str(model.version)).description
+    assert f"/moebius/verdicts/described/{model.version})" in own
+    assert "Dataset `2013-01-abc`: trained on" in own
+    assert "/moebius/versions/described)" in every
+    log(tracker, b"another", "described")
+    assert tracker._client.get_registered_model("described").description == every
+
+
 def test_the_same_training_is_registered_once(tracker: MlflowTracker) -> None:
     first = log(tracker, b"once", "once")
     assert log(tracker, b"once", "once") == first

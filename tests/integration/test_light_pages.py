@@ -68,6 +68,7 @@ def version(services: Services) -> int:
 def test_every_page_is_rendered_without_a_heavy_library(services: Services) -> None:
     card = f"/models/{SPEC.name}/{version(services)}"
     paths = ["/", f"/loops/{SPEC.name}", f"/rollouts/{SPEC.name}", "/catalog/", "/audit/", card, "/static/frame.js"]
+    paths += [f"/verdicts/{SPEC.name}", f"/versions/{SPEC.name}"]
     paths += ["/standard/checklist", "/standard/checklist/1", "/standard/checklist/export/pdf"]
     paths += [f"/approvals/{SPEC.name}", f"/predictions/{SPEC.name}", "/compliance/", "/access/"]
     settings = services.settings
@@ -87,6 +88,10 @@ def test_every_page_is_rendered_without_a_heavy_library(services: Services) -> N
 def test_the_reader_gives_what_the_client_stored(services: Services) -> None:
     reader = services.adapters.experiment_reader
     assert reader.document(SPEC.name, version(services), "model_card.html") == "<p>naïve</p>"
+    known = reader.registered(SPEC.name, version(services))
+    assert known.tags["dataset"] == "d"
+    assert "Dataset `d`" in known.description
+    assert known.registered_at is not None
     assert reader.page(SPEC.name, 3) == f"{services.settings.mlflow_url}/#/models/{SPEC.name}/versions/3"
 
 

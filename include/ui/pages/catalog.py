@@ -14,6 +14,7 @@ from include.specification.loader import load_usecase, usecases
 from include.specification.usecase import UseCase
 from include.ui.access import SIGNED_IN, Reader, ReaderDep, http_errors
 from include.ui.charts import lineage as lineage_picture
+from include.ui.documents import document
 from include.ui.view import ViewDep
 
 SHOWN = 200
@@ -29,15 +30,16 @@ def router() -> APIRouter:
         return view.page("catalog.html", q=q, kind=kind, kinds=KINDS, found=found, shown=SHOWN)
 
     @pages.get("/{usecase}/sheet/{table}")
-    def sheet(usecase: str, table: str, reader: ReaderDep) -> str:
+    def sheet(usecase: str, table: str, reader: ReaderDep) -> HTMLResponse:
         """The data sheet shows values of public columns, so the reader's role must read the table."""
         with http_errors():
             spec = load_usecase(usecase)
             reader.require(spec, table)
             if reader.reads(spec, "gate_results"):
-                return files.sheet(_directory(spec), table)
+                return document(files.sheet(_directory(spec), table), data_sheet.STYLE)
             text = files.sheet(_directory(spec), table, "md")
-        return data_sheet.page(f"{spec.name}.{table}", data_sheet.without_gates(text))
+        page = data_sheet.page(f"{spec.name}.{table}", data_sheet.without_gates(text))
+        return document(page, data_sheet.STYLE)
 
     @pages.get("/{usecase}/{identity:path}")
     def entry(view: ViewDep, usecase: str, identity: str) -> HTMLResponse:

@@ -3,15 +3,15 @@
 from fastapi import APIRouter
 from fastapi.responses import HTMLResponse
 
-from include.development.card.page import page_with_verdict
+from include.development.card.page import STYLE, page_with_verdict
 from include.governance import approval
 from include.services.approvals import verdict_of
 from include.specification.loader import load_usecase
 from include.specification.usecase import UseCase
 from include.ui.access import SIGNED_IN, Reader, ReaderDep, http_errors
+from include.ui.documents import document
 
 CARD = "model_card.html"
-NO_SCRIPTS = {"Content-Security-Policy": "default-src 'none'; img-src data:; style-src 'unsafe-inline'"}
 
 
 def router() -> APIRouter:
@@ -25,7 +25,7 @@ def router() -> APIRouter:
             spec = load_usecase(usecase)
             reader.require(spec, "verdicts", "approvals", "figures", "slice_figures")
             page = shown(spec, reader, version)
-        return HTMLResponse(page, headers=NO_SCRIPTS)
+        return document(page, STYLE)
 
     return pages
 

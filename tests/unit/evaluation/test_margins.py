@@ -2,8 +2,10 @@
 
 import json
 
-from include.contracts.evaluation import GateOutcome, HeldFigure, Verdict
+from include.contracts.evaluation import GateOutcome, HeldFigure, NetValue, Verdict
 from include.evaluation import margins
+from include.evaluation.net_value import worth_it
+from include.evaluation.verdict import SliceFigure, slice_gate
 from include.specification.loader import load_usecase
 from tests.unit.fakes.verdicts import figure, verdict
 
@@ -36,3 +38,14 @@ def test_a_gate_without_figures_is_written_as_before_so_that_signed_digests_stay
     written = verdict(SPEC, 4).json_dict()
     assert ["held" in gate for gate in written["gates"]] == [True, True, True, False]
     assert Verdict.model_validate_json(json.dumps(written)).json_dict() == written
+
+
+def test_a_gate_keeps_what_it_held_against_its_limit() -> None:
+    margin = SPEC.comparison.slices.margin
+    against = slice_gate(SPEC, SliceFigure("origin=JFK", figure(0.6), figure(-0.05), needed=50_000)).held
+    assert against == HeldFigure.of("gain in roc_auc", figure(-0.05), -margin / 2)
+    alone = slice_gate(SPEC, SliceFigure("origin=JFK", figure(0.6), None)).held
+    assert alone is not None
+    assert (alone.name, alone.limit, alone.at_most) == ("roc_auc", 0.6 - margin / 2, False)
+    worth = worth_it(NetValue(metric="roc_auc", total=-0.01, parts={"gain": -0.01})).held
+    assert worth == HeldFigure(name="net value in roc_auc", value=-0.01, limit=0.0)
