@@ -129,7 +129,6 @@ def _tables(spec: UseCase, reader: Reader) -> dict[str, Any]:
     records = reader.records
     checked = records.gate_periods(spec)[-LOOKED_BACK:]
     return {
-        "slices": history.slice_rows(spec, records.newest_slices(spec)),
         "gates": records.gate_results(spec, periods=checked) if checked else [],
         "standing": records.standing_warnings(spec),
         "quarantine": _held(records.quarantined_rows(spec)),

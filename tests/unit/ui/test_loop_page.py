@@ -8,11 +8,10 @@ from typing import Any
 
 import pytest
 
-from include.contracts.operations import Alert, Figure, FiringAlert, RecordedDecision, SliceFigure
+from include.contracts.operations import Alert, Figure, FiringAlert, RecordedDecision
 from include.contracts.period import Period
 from include.deployment import rollout
 from include.errors import DeploymentError, ServiceError
-from include.operations import history
 from include.records.registry import DECISIONS, FIGURES, ROLLOUT_EVENTS
 from include.services.composition import Services
 from include.specification.data import Periods
@@ -87,6 +86,13 @@ def test_a_stranger_reads_what_serves_and_why(serving: Services) -> None:
     ):  # fmt: skip
         assert words in text, words
     assert "<b>more" not in text
+    for path in (
+        "verdicts/flight_delay/2",
+        "monitoring/flight_delay",
+        "rollouts/flight_delay",
+        "approvals/flight_delay",
+    ):
+        assert f'href="/moebius/{path}"' in text, "each figure leads to the page that has all of it"
 
 
 def test_who_reads_nothing_is_told_so(serving: Services) -> None:
@@ -158,28 +164,6 @@ def test_a_year_of_hours_takes_no_more_room_than_three(services: Services) -> No
     spec, first = by("hour"), Period("2013-04-01T05Z")
     lengths = [len(page(services, spec, published=[first.shift(n) for n in range(many)])) for many in (3, 8_760)]
     assert lengths[1] < lengths[0] + 20
-
-
-def test_the_slices_of_the_newest_window_are_a_table_that_says_what_each_is_worth(services: Services) -> None:
-    about = {"usecase": SPEC.name, "release": "r0001", "period": Period("2013-05"), "slice_key": "origin"}
-    figures = [
-        SliceFigure(**about, slice_value="JFK", name="rows", value=900, n=900),
-        SliceFigure(**about, slice_value="JFK", name="roc_auc", value=0.71, low=0.68, high=0.74, n=900),
-        SliceFigure(**about, slice_value="JFK", name="drifted_features", value=1, n=900, note="distance"),
-        SliceFigure(**about, slice_value="unseen", name="rows", value=40, n=40, state="too few"),
-        SliceFigure(
-            **about, slice_value="unseen", name="not_measured", subject="roc_auc", value=38, n=38, state="too few",
-            note="needs 300 rows with labels, has 38",
-        ),
-        SliceFigure(**about, slice_value="missing", name="rows", value=2, n=2, state="too few"),
-    ]  # fmt: skip
-    text = page(services, slices=history.slice_rows(SPEC, figures))
-    for words in (
-        "origin = JFK", "0.680 to 0.740", "<td>distance</td>", "too few: needs 300 rows with labels, has 38",
-        "no labels yet",
-    ):  # fmt: skip
-        assert words in text
-    assert "Quality by slice" not in page(services)
 
 
 def measured(services: Services, *figures: Figure) -> str:
