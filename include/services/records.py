@@ -126,13 +126,6 @@ class Records:
         """Figures by slice; ``wanted`` also by ``slice_key`` and ``slice_value``."""
         return SLICE_FIGURES.read(spec.name, self._lake, **wanted)
 
-    def newest_slices(self, spec: UseCase) -> list[SliceFigure]:
-        """How many rows each slice of the newest window had, and how good the answers were; [] without slices."""
-        if not (measured := SLICE_FIGURES.periods(spec.name, self._lake)):
-            return []
-        names = ["rows", "not_measured", "drifted_features", spec.metrics.primary]
-        return self.slice_figures(spec, periods=measured[-1:], name=names)
-
     def measured_windows(self, spec: UseCase) -> list[Period]:
         """Periods that a monitored window ends with, sorted."""
         return FIGURES.periods(spec.name, self._lake)

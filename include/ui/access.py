@@ -29,7 +29,6 @@ READS: dict[str, tuple[str, ...]] = {
     "newest_snapshot": (),
     "history": ("figures",),
     "newest_windows": ("figures",),
-    "newest_slices": ("slice_figures",),
     "measured_windows": ("figures",),
     "window_figures": ("figures",),
     "window_slices": ("slice_figures",),
