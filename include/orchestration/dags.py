@@ -13,6 +13,7 @@ from include.contracts.approval import UNNAMED
 from include.contracts.period import Period, range_text, ranges
 from include.errors import NotFoundError, SpecError
 from include.formats import identity
+from include.orchestration.dag_names import SHOWN
 from include.orchestration.forms import check_form
 from include.orchestration.retries import OnlyWhatMayPass
 from include.specification.loader import load_usecase, usecases
@@ -62,9 +63,12 @@ def usecase_dag(
     Airflow's; one that is a function gets the spec.
     """
     own = {name: value(spec) if callable(value) else value for name, value in options.items()}
+    shown = SHOWN[family]
     with DAG(
         dag_id=f"{spec.name}.{family}",
-        tags=["moebius", spec.name, f"arc:{arc}", f"iso23053:{component}"],
+        dag_display_name=f"{spec.name} · {shown.name}",
+        description=shown.description,
+        tags=["moebius", spec.name, f"arc:{arc}", f"iso23053:{component}", *(f"role:{role}" for role in shown.roles)],
         default_args={"owner": spec.owner, "pre_execute": check_form, **RETRY},
         doc_md=doc,
         is_paused_upon_creation=False,

@@ -11,6 +11,8 @@ from airflow import plugins_manager
 from airflow.sdk import RetryAction
 from airflow.serialization.serialized_objects import DagSerialization
 
+from include.governance.rights import RIGHTS
+from include.orchestration.dag_names import SHOWN
 from include.orchestration.timetable import PeriodTimetable
 from include.settings import ROOT
 from include.specification.loader import load_usecase, usecase_names
@@ -84,6 +86,19 @@ def test_every_dag_has_a_runbook_tags_and_an_owner(dags: dict) -> None:
         assert any(tag.startswith("arc:") for tag in dag.tags)
         assert any(tag.startswith("iso23053:") for tag in dag.tags)
         assert all(task.owner not in ("", "airflow") for task in dag.tasks)
+
+
+def test_every_dag_is_found_by_name_sentence_and_role(dags: dict) -> None:
+    shown = [dag.dag_display_name for dag in dags.values()]
+    assert len(set(shown)) == len(dags), "two DAGs with one name"
+    for dag in dags.values():
+        assert dag.dag_display_name.startswith(f"{dag.dag_id.split('.')[0]} · ")
+        assert dag.description.endswith(".")
+        assert any(tag.startswith("role:") for tag in dag.tags)
+
+
+def test_every_family_has_a_name_and_no_name_is_of_nothing() -> None:
+    assert set(SHOWN) == set(RIGHTS)
 
 
 def test_every_form_explains_its_parameters(dags: dict) -> None:
