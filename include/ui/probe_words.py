@@ -76,7 +76,7 @@ def _address(view: View, kind: str, subject: str, answer: Answer) -> tuple[str, 
     if kind == "dag" and facts.get("run_id"):
         return _run(links, facts["run"], facts["run_id"]), True
     if kind in ("dag", "form"):
-        return f"{links.airflow}/dags?search={subject.partition('.')[0]}", True
+        return f"{links.airflow}/dags?name_pattern={subject.partition('.')[0]}", True
     if kind == "table" and facts.get("usecase"):
         return f"{links.moebius}/catalog/{facts['usecase']}/table/{subject}", False
     if kind == "spec" and facts.get("usecase"):
