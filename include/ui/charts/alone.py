@@ -22,4 +22,4 @@ def standing_alone(specification: Mapping[str, Any]) -> dict[str, Any]:
     """The same picture on a light card of its own: it is readable on a light page and on a dark one."""
     text = VARIABLE.sub(lambda found: light()[found[1]], json.dumps(specification))
     alone: dict[str, Any] = json.loads(text)
-    return {**alone, "background": light()["--page"], "padding": 8}
+    return {**alone, "background": light()["--page"], "padding": {"left": 16, "right": 8, "top": 8, "bottom": 8}}

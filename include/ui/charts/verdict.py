@@ -47,5 +47,5 @@ def _half(rows: Rows, title: str, width: int, reference: float | None, digits: s
     if not rows:
         return {}
     labels = round(width * 0.44)
-    inside = forest(rows, width - labels - 40, reference=reference, digits=digits, step=30, room=labels)
+    inside = forest(rows, width - labels - 48, reference=reference, digits=digits, step=30, room=labels)
     return inside | {"title": {"text": title, "anchor": "start", "frame": "bounds"}}
