@@ -72,6 +72,12 @@ PATHS: dict[str, Shown] = {
         for name in ACTIONS
     },
     "GET /moebius/approvals/{usecase}": of_each("approvals"),
+    "GET /moebius/verdicts/{usecase}": of_each("verdicts"),
+    "GET /moebius/verdicts/{usecase}/{version}": Shown((f"/moebius/verdicts/{WITH}/2",)),
+    "GET /moebius/verdicts/{usecase}/{version}/picture.svg": Shown(
+        files=(f"/moebius/verdicts/{WITH}/2/picture.svg",), closed=("viewer",)
+    ),
+    "GET /moebius/versions/{usecase}": of_each("versions"),
     "GET /moebius/predictions/{usecase}": of_each("predictions"),
     "GET /moebius/compliance/": Shown(("/moebius/compliance/",)),
     "GET /moebius/compliance/{usecase}/{bundle}/{file}": Shown(
