@@ -10,7 +10,7 @@ from include.contracts.governance import Level
 from include.contracts.operations import Figure, FiringAlert
 from include.contracts.runs import OpenWork
 from include.errors import MoebiusError, ServiceError
-from include.operations import history, incidents, loop_figures, loop_state
+from include.operations import incidents, loop_figures, loop_state
 from include.operations.loop_figures import WindowPoint
 from include.services import checking
 from include.specification.loader import specifications
@@ -159,17 +159,3 @@ def _with_interval(metric: Figure | None) -> str:
         return NONE
     bounds = "" if metric.low is None else f" [{number(metric.low)}, {number(metric.high)}]"
     return f"{number(metric.value)}{bounds}"
-
-
-def line(spec: UseCase, reader: Reader, newest: int | None = 1) -> dict[str, Any]:
-    """What is shown of a use case; of verdicts and decisions the newest."""
-    figures = reader.records.history(spec, *history.names(spec))
-    return {
-        "spec": spec,
-        "state": reader.services.serving.rollout_state(spec),
-        "published": reader.records.published(spec),
-        "figures": history.rows(spec, figures),
-        "unmeasured": history.unmeasured(spec, figures),
-        "verdicts": reader.records.verdicts(spec, newest=newest),
-        "decisions": reader.records.decisions(spec, newest=newest),
-    }

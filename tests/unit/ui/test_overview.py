@@ -125,7 +125,7 @@ def test_an_alert_is_on_its_use_case_and_one_of_the_platform_on_top(services: Se
     assert state(cards(text)[SPEC.title]) == "broken"
     assert "Alert: &lt;script&gt;it&lt;/script&gt; happened" in cards(text)[SPEC.title]
     assert "<script>it" not in text
-    assert "<strong>MoebiusIt</strong>" in text.partition('<ul class="cards')[0]
+    assert 'href="/moebius/runbooks/MoebiusIt"><strong>MoebiusIt</strong>' in text.partition('<ul class="cards')[0]
 
 
 def test_a_role_that_reads_no_figures_sees_the_state_without_them(services: Services) -> None:
