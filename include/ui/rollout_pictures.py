@@ -50,7 +50,12 @@ class Pictures:
         """Who got how much of the traffic when."""
         rows = [row for stretch in self._course.stretches(self._now) for row in self._parts(stretch)]
         judged = [
-            {"at": _ms(one.at), "share": one.share, "passed": found.passed, SAID: f"{one.at:%H:%M:%S} {found.reason}"}
+            {
+                "at": _ms(one.at),
+                "share": 1 - one.share / 2,
+                "passed": found.passed,
+                SAID: f"{one.at:%H:%M:%S} {found.reason}",
+            }
             for one, found in self._course.judged
         ]
         title = self._view.text("Share of the traffic")

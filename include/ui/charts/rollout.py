@@ -13,8 +13,8 @@ ARMS = [SERIES[0], SERIES[1]]
 
 
 def traffic(stretches: Sequence[Row], judged: Sequence[Row], arms: Sequence[str], title: str, width: int) -> dict:
-    """``stretches``: ``at``, ``until``, ``low``, ``high`` (shares), ``arm`` and words; ``judged``: ``at``, ``share``,
-    ``passed`` and words. Both as steps: a share holds until the next one is given."""
+    """``stretches``: ``at``, ``until``, ``low``, ``high`` (shares), ``arm`` and words; ``judged``: ``at``, ``share``
+    (where its mark stands), ``passed`` and words. A share holds until the next one is given."""
     x = {**TIME, **CLOCK}
     scale = {"domain": [0, 1]}
     y = {
