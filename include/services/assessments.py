@@ -103,7 +103,7 @@ def record_day(services: Services, states: Mapping[int, ItemState], day: date) -
     last = newest(services.adapters.state)
     judged = {item: assessed.assessment.state for item, assessed in (last.standing if last else {}).items()}
     made = ChecklistDay(day=day, derived={n: one.state for n, one in states.items()}, judged=judged)
-    key = f"{MONTHS}/{day:%Y-%m}.json"
+    key = f"{MONTHS}/{day.year:04d}-{day.month:02d}.json"
     with services.adapters.locks.hold("checklist"):
         days = [one for one in _month(services.adapters.state, key).days if one.day != day]
         month = ChecklistMonth(days=sorted([*days, made], key=lambda one: one.day))

@@ -74,7 +74,7 @@ class _Writer:
             )
             self._line(f"   • {point['title']}: {proof}", SMALL)
         if item["state"]:
-            by = f"{item['by']}, {item['assessed_at'][:10]}"
+            by = f"{item['by']}, {item['assessed_at'].partition('T')[0]}"
             self._line(f"   {text('Assessment')}: {text(item['state'])} ({by}). {item['note']}", SMALL)
         if item["plan"] or item["due"]:
             self._line(f"   {text('Plan')}: {item['plan']} {item['due']}", SMALL)

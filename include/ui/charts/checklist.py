@@ -57,7 +57,12 @@ def progress(days: Sequence[Mapping[str, Any]], words: Sequence[str], width: int
     ]
     shown = len({one["day"] for one in days})
     axis = {"title": None, "labelAngle": 0 if shown < 8 else -45, "labelOverlap": True, "grid": False}
-    bar = {"type": "bar", "stroke": "var(--page)", "strokeWidth": 1, "width": {"band": 0.86 if shown > 6 else 0.4}}
+    bar = {
+        "type": "bar",
+        "stroke": "var(--page)",
+        "strokeWidth": 1,
+        "width": {"band": 0.86 if shown > 6 else 0.06 * shown + 0.04},
+    }
     return specification(
         given, width=width, height=220, mark=bar,
         encoding=saying(

@@ -57,7 +57,7 @@ def tests(f: Facts) -> Mapping[str, Found]:
         "unit": f.mark("approvals", "registered", TRAINING, _has_behaviour, "behaviour", "test"),
         "integration": f.file("tested: interface", DEPLOYMENT, "test"),
         "performance": f.file("tested: p99", DEPLOYMENT, "test"),
-        "regression": f.file("tested: parity", DEPLOYMENT, "test") | f.table("verdicts", EVALUATION, kind="test"),
+        "regressions": f.file("tested: parity", DEPLOYMENT, "test") | f.table("verdicts", EVALUATION, kind="test"),
     }
 
 
