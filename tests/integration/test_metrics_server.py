@@ -3,6 +3,8 @@
 import asyncio
 import shutil
 import subprocess
+from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import pytest
 
@@ -49,8 +51,16 @@ def test_an_alert_fires_for_a_period_and_resolves_when_the_next_one_is_in_order(
     assert "the newest ends 2013-07-01 04:00:00" in alert.summary, "June by the clock of New York"
     assert alert in asyncio.run(Prometheus(monitored.settings.prometheus_url).firing())
     assert [a for a in server.alerts("another") if a.name != "MoebiusModelServerDown"] == []
+    fired, now = partial(server.fired, USECASE, step=timedelta(seconds=1)), datetime.now(UTC)
+    [firing] = [one for one in fired(now - timedelta(minutes=5), now) if one.name == alert.name]
+    assert (firing.severity, firing.release, firing.until) == ("retrain", "r0001", None)
+    assert server.fired("another", now - timedelta(minutes=5), now, timedelta(seconds=1)) == []
     monitored.figures = [figure("breached_windows", 1, "2013-07")]
     wait_until(lambda: ours(server) == [], "the end of the alert")
+    later = datetime.now(UTC)
+    [resolved] = [one for one in fired(now - timedelta(minutes=5), later) if one.name == alert.name]
+    assert resolved.until is not None
+    assert firing.since <= resolved.until <= later + timedelta(seconds=1)
 
 
 def test_an_alert_ends_in_a_month_without_a_breach_whatever_the_months_before_were(monitored: Monitored) -> None:
