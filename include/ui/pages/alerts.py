@@ -27,7 +27,7 @@ from include.ui.view import View, ViewDep
 DAYS, MOST_DAYS = 14, 400
 PATIENCE = timedelta(minutes=5)
 """A decision comes so long after its alert, at most, or its alert was seen so much before by another clock."""
-SEVERITIES = {"repair": marked("repair"), "retrain": marked("asks for a retrain"), "look": marked("look")}
+SEVERITIES = {"repair": marked("repair"), "retrain": marked("asks for a retrain"), "look": marked("look at it")}
 LEVELS = {"repair": "bad", "retrain": "act", "look": "watch"}
 
 

@@ -82,7 +82,7 @@ def test_what_fires_what_is_over_and_what_was_done_is_shown(services: Services) 
     assert "1 resolved in the last 14 days" in html
     assert "Clock of the servers, UTC" in html
     assert 'href="/moebius/runbooks/MoebiusFeatureDrift"' in html
-    assert "<strong>keep</strong> check the features" in html
+    assert '<a href="#decisions">keep</a>, the season' in html
     assert "nothing recorded; the runbook says what to do" in html
     assert '<td class="n">1 h</td>' in html
     assert INJECTED not in html
