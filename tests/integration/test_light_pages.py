@@ -19,6 +19,7 @@ from tests.integration.ports import free_port
 
 pytestmark = pytest.mark.integration
 SPEC = load_usecase("flight_delay")
+STANDARD = ["/standard/", "/standard/mapping", "/standard/pipelines", f"/standard/pipelines/{SPEC.name}"]
 HEAVY = [
     "mlflow", "feast", "torch", "xgboost", "shap", "sklearn", "great_expectations", "ibis", "optuna", "onnx",
     "onnxruntime", "matplotlib", "dask", "scipy", "tritonclient", "fpdf", "openpyxl",
@@ -67,7 +68,16 @@ def version(services: Services) -> int:
 
 def test_every_page_is_rendered_without_a_heavy_library(services: Services) -> None:
     card = f"/models/{SPEC.name}/{version(services)}"
-    paths = ["/", f"/loops/{SPEC.name}", f"/rollouts/{SPEC.name}", "/catalog/", "/audit/", card, "/static/frame.js"]
+    paths = [
+        "/",
+        f"/loops/{SPEC.name}",
+        f"/rollouts/{SPEC.name}",
+        *STANDARD,
+        "/catalog/",
+        "/audit/",
+        card,
+        "/static/frame.js",
+    ]
     paths += [f"/verdicts/{SPEC.name}", f"/versions/{SPEC.name}"]
     paths += [f"/monitoring/{SPEC.name}", f"/alerts/{SPEC.name}", "/alerts/", "/runbooks/MoebiusFeatureDrift"]
     paths += ["/standard/checklist", "/standard/checklist/1", "/standard/checklist/export/pdf"]

@@ -26,6 +26,10 @@ from include.ui.view import View, ViewDep
 MEASURED = {"request": "queue", "preprocessing": "input", "inference": "infer", "response": "output"}
 """Stage of an answer → what the model server measures of it; the rest is inside of ``infer``."""
 INSIDE = ("lookup", "postprocessing")
+COUNTED_BY = ("gate_results", "approvals", "verdicts")
+"""Tables of records that say how much the stages worked on."""
+STARTS = {DATA.key: "data_pipeline", TRAINING.key: "training"}
+"""Pipeline → the DAG family that a person starts it with."""
 GOAL_MS = 100.0
 """What the standard calls real time."""
 STATE_WORDS = {
@@ -96,6 +100,8 @@ def content(view: View, spec: UseCase, answers: Mapping[str, Answer], times: Inf
         "serving": [shown(view, one, answers) for one in SERVING],
         "times": times,
         "goal": GOAL_MS,
+        "starts": STARTS,
+        "unread": [table for table in COUNTED_BY if not view.reader.reads(spec, table)],
         "unknown": unknown,
         "asked": asked(answers.values()),
         "waiting": waiting(answers.values()),

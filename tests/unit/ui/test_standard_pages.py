@@ -146,6 +146,14 @@ def test_what_is_away_is_said_and_the_page_stands(view: Any, monkeypatch: pytest
     assert "Airflow&#39;s database did not answer" in html
     assert "Prometheus is away" in html
     assert "특성 공학" in html
+    assert "아직 실행이 없습니다" in html
+
+
+def test_what_the_role_does_not_read_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dag_runs, "task_runs", lambda usecase, families: [])
+    view = view_of(tmp_path, "viewer")
+    html = page(view, pipelines.content(view, SPEC, answers("healthy"), QUIET))
+    assert "the role viewer does not read the table approvals" in html
 
 
 def test_latencies_are_shown_by_stage_and_held_against_real_time(view: Any, monkeypatch: pytest.MonkeyPatch) -> None:
