@@ -1,7 +1,7 @@
 """What the page of monitoring draws: rows of figures with their words, and the pictures made of them."""
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -42,6 +42,22 @@ GROUPS = {
     "labels": marked("Labels"),
     "serving": marked("Serving"),
 }
+PARTS: dict[str, tuple[str, ...]] = {
+    "inputs": ("drift", "columns", "skew"),
+    "answers": ("answers", "quality", "estimate", "calibration", "slices"),
+    "model": ("concept", "attribution", "labels", "serving"),
+}
+"""Part of the page → its groups: a page draws the pictures of one part."""
+PICTURES = {
+    "inputs": {"drift", "distribution", "skew"},
+    "answers": {"answers", "estimate", "calibration", "slices"},
+    "model": {"losses", "attribution", "maturity", "latency"},
+}
+NAMES = {
+    "inputs": marked("Features"),
+    "answers": marked("Predictions and their quality"),
+    "model": marked("Model, labels and serving"),
+}
 SIDES = {
     "test_set": marked("test set of the release"),
     "window_before": marked("window before"),
@@ -66,10 +82,11 @@ RANGES = (
 
 def words(text: Text) -> dict[str, Any]:
     """For the template: standings, groups, references and names of bins in the language of the page."""
-    named = {"standings": STANDINGS, "groups": GROUPS, "sides": SIDES}
+    named = {"standings": STANDINGS, "groups": GROUPS, "sides": SIDES, "parts": NAMES}
     every = {name: {key: text(word) for key, word in of.items()} for name, of in named.items()}
     of_bins = {"bin_name": partial(bin_name, text=text), "bin_standing": bin_standing, "slice_standing": slice_standing}
-    return {"words": every | {"levels": LEVELS}, **of_bins}
+    part_of = {group: part for part, groups in PARTS.items() for group in groups}
+    return {"words": every | {"levels": LEVELS}, "part_of": part_of, **of_bins}
 
 
 def bin_name(name: str, text: Text) -> str:
@@ -105,12 +122,13 @@ def said(text: Text, one: Figure, standing: str, limit: float | None = None) -> 
 
 
 def pictures(view: View, spec: UseCase, shown: Mapping[str, Any]) -> dict[str, Markup]:
-    """Every picture of the page that there is something to draw of."""
+    """Every picture of the part that there is something to draw of."""
     text, judged, limit = view.text, shown["judged"], spec.monitoring.drift_threshold
     drawn: dict[str, Markup] = {}
+    wanted = PICTURES[shown["shown_part"]]
 
     def draw(name: str, rows: Sequence[Any], chart: Callable[[int], Any], label: str) -> None:
-        if rows:
+        if rows and name in wanted:
             drawn[name] = view.picture(chart, label)
 
     of = partial(figure_rows, text, judged)
@@ -177,10 +195,10 @@ def pictures(view: View, spec: UseCase, shown: Mapping[str, Any]) -> dict[str, M
         partial(charts.losses, losses, since=since),
         text("Mean loss of the answers, block after block"),
     )
-    return drawn | _of_history(view, spec, shown["history"])
+    return drawn | _of_history(view, spec, shown["history"], wanted)
 
 
-def _of_history(view: View, spec: UseCase, figures: Sequence[Figure]) -> dict[str, Markup]:
+def _of_history(view: View, spec: UseCase, figures: Sequence[Figure], wanted: Collection[str]) -> dict[str, Markup]:
     text, primary = view.text, spec.metrics.primary
     named = {
         primary: text("measured on labels"),
@@ -199,7 +217,7 @@ def _of_history(view: View, spec: UseCase, figures: Sequence[Figure]) -> dict[st
         ("latency", ["latency_p50_ms", "latency_p99_ms"], text("Latency window after window, in milliseconds"), True),
     ):
         rows = [_of_window(text, figure, named[figure.name]) for figure in figures if figure.name in of]
-        if rows:
+        if rows and name in wanted:
             drawn[name] = view.picture(partial(charts.windows, rows, [named[one] for one in of], zero=zero), label)
     return drawn
 

@@ -10,7 +10,7 @@ from include.contracts.operations import BlockLoss, CalibrationBin, Figure
 from include.contracts.period import Period
 from include.errors import NotFoundError, ServiceError
 from include.operations import history, standings, windows
-from include.operations.standings import Judged
+from include.operations.standings import Counts, Judged
 from include.services.records import LOOKED_BACK
 from include.specification.loader import load_usecase
 from include.specification.usecase import UseCase
@@ -29,17 +29,20 @@ class Asked(NamedTuple):
     window: str = ""
     release: str = ""
     feature: str = ""
+    part: str = ""
 
 
 def router() -> APIRouter:
-    """``/monitoring/<usecase>``, with ``?window=``, ``?release=`` and ``?feature=``."""
+    """``/monitoring/<usecase>``, with ``?window=``, ``?release=``, ``?feature=`` and ``?part=``."""
     pages = APIRouter(prefix="/monitoring", dependencies=SIGNED_IN, default_response_class=HTMLResponse)
 
     @pages.get("/{usecase}")
-    def page(view: ViewDep, usecase: str, window: str = "", release: str = "", feature: str = "") -> HTMLResponse:
+    def page(
+        view: ViewDep, usecase: str, window: str = "", release: str = "", feature: str = "", part: str = ""
+    ) -> HTMLResponse:
         with http_errors():
             spec = load_usecase(usecase)
-            content = shown(spec, view.reader, Asked(window, release, feature))
+            content = shown(spec, view.reader, Asked(window, release, feature, part))
         drawn = monitored.pictures(view, spec, content) if content["window"] else {}
         return view.page("monitoring.html", spec, **content, drawn=drawn, **monitored.words(view.text))
 
@@ -56,6 +59,7 @@ def shown(spec: UseCase, reader: Reader, asked: Asked = Asked()) -> dict[str, An
     release, releases = _release(spec, reader, every, asked.release)
     mine = [figure for figure in every if figure.release == release]
     judged = standings.judged(spec, mine)
+    counts = sorted(standings.counts(judged), key=lambda of: standings.ORDER.index(of.standing))
     features = _features(judged)
     feature = asked.feature if asked.feature in features else next(iter(features), "")
     return {
@@ -67,7 +71,8 @@ def shown(spec: UseCase, reader: Reader, asked: Asked = Asked()) -> dict[str, An
         "figures": {(figure.name, figure.subject): figure for figure in mine},
         "judged": judged,
         "by_key": {(one.figure.name, one.figure.subject): one for one in judged},
-        "counts": sorted(standings.counts(judged), key=lambda of: standings.ORDER.index(of.standing)),
+        "counts": counts,
+        "shown_part": asked.part if asked.part in monitored.PARTS else _worst(counts),
         "features": features,
         "feature": feature,
         **_binned(spec, reader, window, release, feature),
@@ -94,6 +99,11 @@ def _release(spec: UseCase, reader: Reader, figures: Sequence[Figure], asked: st
     serves = state.champion if state else ""
     most = max(sorted(answered), key=lambda name: answered[name], default="")
     return next((name for name in (asked, serves, most) if name in answered), ""), sorted(answered)
+
+
+def _worst(counts: Sequence[Counts]) -> str:
+    """The part of the group that stands worst."""
+    return next((part for part, groups in monitored.PARTS.items() if counts and counts[0].group in groups), "inputs")
 
 
 def _features(judged: Sequence[Judged]) -> list[str]:
