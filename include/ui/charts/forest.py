@@ -42,7 +42,8 @@ def forest(
     ``limits`` are drawn as short lines across the row, ``reference`` as a dashed line through all of them. ``room``
     are the pixels of the labels, without it less than half of the width.
     """
-    x = _across(rows, title, digits, width)
+    seen = rows if reference is None else [*rows, {"value": reference}]
+    x = _across(seen, title, digits, width)
     y = {"field": "label", "type": "nominal", "sort": None, "axis": _labels(room or round(width * 0.45))}
     layers = [*_reference(reference, x), _limits(x, y), _intervals(x, y), *_points(x, y), _values(x, y, digits)]
     height = {"step": step}

@@ -35,6 +35,12 @@ def test_a_picture_holds_every_row_and_says_it() -> None:
     assert svg.count("var(--good)") == 2, "the interval and the point"
 
 
+def test_the_reference_is_within_the_scale_wherever_the_figures_are() -> None:
+    drawn = forest.forest([{**ROW, "limits": ()}], 600, reference=0.0)
+    least, _ = drawn["layer"][0]["encoding"]["x"]["scale"]["domain"]
+    assert least < 0.0
+
+
 def test_colour_is_never_alone() -> None:
     looks = list(forest.LOOKS.values())
     shapes = {name: shape for name, (_, shape) in forest.LOOKS.items()}
