@@ -52,7 +52,7 @@ class Pictures:
         judged = [
             {
                 "at": _ms(one.at),
-                "share": 1 - one.share / 2,
+                "share": 1 - one.share / 5,
                 "passed": found.passed,
                 SAID: f"{one.at:%H:%M:%S} {found.reason}",
             }
