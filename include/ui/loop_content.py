@@ -40,7 +40,7 @@ class Known:
     decisions: Sequence[RetrainPlan]
     verdicts: Sequence[Verdict]
     events: Sequence[RolloutEvent]
-    approvals: Sequence[ApprovalEntry]
+    signed: Sequence[ApprovalEntry]
     unproved: str = ""
     """Why the record of approvals cannot be believed; '' when it can."""
 
@@ -106,7 +106,7 @@ class Known:
     @cached_property
     def facts(self) -> ReleaseFacts | None:
         """What the record of approvals says of the version that serves."""
-        return facts(self.approvals, self.release.model_version) if self.release and self.approvals else None
+        return facts(self.signed, self.release.model_version) if self.release and self.signed else None
 
     @property
     def last_alerts(self) -> list[Happening]:
@@ -134,12 +134,12 @@ class Known:
 def known(spec: UseCase, reader: Reader) -> Known:
     """Read the newest records of the use case."""
     records, state = reader.records, reader.services.serving.rollout_state(spec)
-    approvals, unproved = _approvals(spec, reader)
+    signed, unproved = _signed(spec, reader)
     return Known(
         spec=spec, state=state, release=_release(spec, reader, state),
         figures=records.newest_windows(spec, *history.names(spec), *FIGURES),
         decisions=_decisions(spec, reader), verdicts=records.verdicts(spec, newest=LOOKED_BACK),
-        events=records.rollout_events(spec, event=ON_AXIS, newest=LOOKED_BACK), approvals=approvals, unproved=unproved,
+        events=records.rollout_events(spec, event=ON_AXIS, newest=LOOKED_BACK), signed=signed, unproved=unproved,
     )  # fmt: skip
 
 
@@ -165,7 +165,7 @@ def _release(spec: UseCase, reader: Reader, state: RolloutState | None) -> Relea
     return next((one for one in releases if state and one.name == state.champion), None)
 
 
-def _approvals(spec: UseCase, reader: Reader) -> tuple[list[ApprovalEntry], str]:
+def _signed(spec: UseCase, reader: Reader) -> tuple[list[ApprovalEntry], str]:
     """The record of approvals; what was altered is not shown as if it were true, and the reason stands there."""
     try:
         return reader.records.approvals(spec), ""
