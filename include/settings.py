@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from include.contracts.audit import AuditKind
+from include.contracts.costs import Prices
 from include.contracts.governance import Level, Role
 from include.errors import SettingsError
 from include.formats import state_file
@@ -145,6 +146,11 @@ class Settings(StateRoot, BaseSettings):
     )
     audit_days: dict[AuditKind, Annotated[int, Field(ge=1)]] = Field(
         {}, description="days that an event of the audit log is kept, as JSON by kind; see retention_days for defaults"
+    )
+    prices: Prices = Field(
+        Prices(),
+        description="prices for the cost pages, as JSON: {currency, cpu_hour, gpu_hour, memory_gb_month, "
+        "storage_gb_month}; none set: they show seconds and bytes only",
     )
     private_key: SecretStr = Field(
         SecretStr(""), description="private key that opens exports to this environment; empty: the embedded key"

@@ -52,6 +52,8 @@ class StateRoot:
     """Who may ask through the gateway; hashes of keys only."""
     prediction_spool = Below("spool")
     """Append-only prediction log of the model server: ``spool/<usecase>/*.jsonl``."""
+    cost_spool = Below("costs")
+    """What tasks took, until the DAG `maintenance` takes it to the lake: ``costs/<usecase>/<hour>.jsonl``."""
     unreadable = Below("unreadable")
     """What readers could not read, the newest of it: ``unreadable/<usecase>/<reader>.records``, JSON lines."""
     catalog = Below("catalog")

@@ -318,7 +318,7 @@ class StateCollector(Polled[DamagedState]):
 
 class ProcessCollector(Polled[ProcessFigures]):
     """``moebius_process_up{service}``, ``moebius_process_deaths_total{service, what}``,
-    ``moebius_process_given_up{service}``.
+    ``moebius_process_given_up{service}``, ``moebius_process_cpu_seconds_total{service}``.
 
     A service that never died has 0 deaths, so that Prometheus sees the first one as growth.
     """
@@ -331,12 +331,17 @@ class ProcessCollector(Polled[ProcessFigures]):
         runs = GaugeMetricFamily("moebius_process_up", "1 for a service that runs", labels=["service"])
         given_up = GaugeMetricFamily("moebius_process_given_up", "1 while nobody starts it", labels=["service"])
         deaths = CounterMetricFamily("moebius_process_deaths", "Deaths of a service", labels=["service", "what"])
+        spent = CounterMetricFamily(
+            "moebius_process_cpu_seconds", "Seconds on the CPU of a service and its processes", labels=["service"]
+        )
         for one in services:
             runs.add_metric([one.service], float(one.up))
             given_up.add_metric([one.service], float(one.given_up))
             deaths.add_metric([one.service, "died"], one.died)
             deaths.add_metric([one.service, "hung"], one.hung)
-        yield from (runs, given_up, deaths)
+            if one.cpu_seconds is not None:
+                spent.add_metric([one.service], one.cpu_seconds)
+        yield from (runs, given_up, deaths, spent)
 
 
 class HostCollector(Collector):

@@ -20,7 +20,8 @@ RECORDS = frozenset(
         "approval_notices", "approvals", "batch_predictions", "block_losses", "calibration_bins", "collections",
         "decisions", "distributions", "exports", "figures", "gate_results", "given_labels", "lost_answers",
         "period_profiles", "predictions", "privacy_audits", "privacy_records", "quarantine", "reconciliation",
-        "retirements", "rollout_events", "scrubs", "slice_figures", "verdicts", "version_operations",
+        "retirements", "rollout_events", "scrubs", "slice_figures", "storage", "task_costs", "verdicts",
+        "version_operations",
     }
 )  # fmt: skip
 """Tables in which the platform keeps its records, beside the user's."""

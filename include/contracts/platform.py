@@ -46,13 +46,17 @@ class ProcessFigures(Record):
     died: int = 0
     hung: int = 0
     given_up: bool = False
+    cpu_seconds: float | None = None
+    """Seconds on the CPU since it started, with what it started; None where nobody can tell."""
 
 
-def figures(service: str, up: bool, events: Iterable[ProcessEvent]) -> ProcessFigures:
+def figures(service: str, up: bool, events: Iterable[ProcessEvent], cpu_seconds: float | None = None) -> ProcessFigures:
     """Of this service, by its events, oldest first."""
     own = [event for event in events if event.service == service]
     counts = {what: sum(event.times for event in own if event.what == what) for what in ("died", "hung")}
-    return ProcessFigures(service=service, up=up, given_up=bool(own) and own[-1].what in GIVEN_UP, **counts)
+    return ProcessFigures(
+        service=service, up=up, given_up=bool(own) and own[-1].what in GIVEN_UP, cpu_seconds=cpu_seconds, **counts
+    )
 
 
 def events_file(home: Path) -> Path:

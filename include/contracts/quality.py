@@ -134,6 +134,27 @@ class GateResult(Record):
         return {**self.model_dump(exclude={"checks"}), "evaluated": self.evaluated, "failures": failures}
 
 
+class TableOutcome(Record):
+    """What the newest evaluation of a gate says of one table of one period."""
+
+    period: Period
+    gate: Literal["raw", "features"]
+    table: str
+    run: str
+    evaluated_at: Moment
+    rows: int
+    expectations: int
+    refused: int = 0
+    """Blocking expectations that failed or could not be evaluated."""
+    warned: int = 0
+    failures: list[str] = []
+    """The failed ones in words, those that block first."""
+
+    @property
+    def state(self) -> Literal["refused", "warned", "passed"]:
+        return "refused" if self.refused else "warned" if self.warned else "passed"
+
+
 class StandingWarning(Record):
     """A warning that fired in the newest ``periods`` periods, each of them, from ``since`` until ``until``."""
 

@@ -11,6 +11,8 @@ from include.contracts.record import Record
 KILOBYTE, MEGABYTE = 1 << 10, 1 << 20
 STATUS, CLEAR = Path("/proc/self/status"), Path("/proc/self/clear_refs")
 RESET_PEAK = "5"
+_earlier_peaks = [0]
+"""Bytes of the peaks that were reset in this process."""
 
 
 class Cost(Record):
@@ -55,8 +57,20 @@ def figures(stages: Mapping[str, Cost]) -> dict[str, float]:
     return {f"{stage}_{what}": value for stage, cost in named.items() for what, value in cost.json_dict().items()}
 
 
+def process_peak_bytes() -> int:
+    """The largest resident memory of this process since it began, whatever was measured in it."""
+    return max(*_earlier_peaks, _peak_bytes())
+
+
+def process_cpu_seconds() -> float:
+    """Seconds on the CPU of this process, all its threads, and the processes that it started and that have ended."""
+    used = [resource.getrusage(whose) for whose in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(one.ru_utime + one.ru_stime for one in used)
+
+
 def _reset_peak() -> None:
     """See proc(5), clear_refs; where the kernel refuses, the peak is that of the whole process."""
+    _earlier_peaks[0] = process_peak_bytes()
     try:
         CLEAR.write_text(RESET_PEAK)
     except OSError:

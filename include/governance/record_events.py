@@ -135,6 +135,8 @@ NOT_MIRRORED: dict[str, str] = {
     "approval_notices": "what was sent about a question, which is an entry of `approvals`",
     "scrubs": "measured",
     "period_profiles": "measured",
+    "task_costs": "measured",
+    "storage": "measured",
 }
 """Tables of records without events, and why."""
 

@@ -42,12 +42,12 @@ LOOKS: tuple[tuple[re.Pattern[str], Seen], ...] = tuple(
     for pattern, action, rows in (
         (rf"{IN_CATALOG}/sheet/.*", "read_data_sheet", True),
         (
-            rf"{PAGES}/(loops|models|rollouts|actions|verdicts|versions|monitoring|alerts)/(?P<usecase>[a-z]\w*)(/.*)?",
+            rf"{PAGES}/(loops|models|rollouts|cost|actions|verdicts|versions|monitoring|alerts)/(?P<usecase>[a-z]\w*)(/.*)?",
             "open_page",
             False,
         ),
         (rf"{IN_CATALOG}/.*", "open_page", False),
-        (rf"{PAGES}(/|/catalog/?|/alerts/?|/runbooks/\w+)?", "open_page", False),
+        (rf"{PAGES}(/|/catalog/?|/cost/?|/alerts/?|/runbooks/\w+)?", "open_page", False),
         (rf"{PAGES}/standard/checklist/export/.*", "export_checklist", False),
         (rf"{PAGES}/standard/checklist(/\d+)?", "open_page", False),
         (rf"{PAGES}/(approvals|predictions)/(?P<usecase>[a-z]\w*)", "open_page", False),

@@ -58,6 +58,9 @@ PAGES = _declared(
     "GET /moebius/standard/mapping",
     "GET /moebius/standard/pipelines",
     "GET /moebius/standard/pipelines/{usecase}",
+    "GET /moebius/data/{usecase}",
+    "GET /moebius/cost/",
+    "GET /moebius/cost/{usecase}",
 )
 
 ASSESSMENTS = _declared(

@@ -1,10 +1,11 @@
 """Keeps the files of the lake few: those of a month become one, and what nothing needs any more is deleted."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 from include.data import retention
 from include.loop.data_versions import uses
-from include.records.registry import RECORD_TABLES
+from include.records.registry import RECORD_TABLES, STORAGE, TASK_COSTS
+from include.services import storage_sizes
 from include.services.composition import Services
 from include.specification.usecase import UseCase
 
@@ -32,6 +33,21 @@ def merge_files(spec: UseCase, services: Services) -> dict[str, int]:
     """
     lake = services.adapters.lake
     return _told("merged", {table: lake.compact(spec.name, table) for table in _tables(spec, services)})
+
+
+def record_costs(spec: UseCase, services: Services) -> dict[str, int]:
+    """Take what tasks took to the lake, and measure what is stored; how many records of both.
+
+    Repeated it keeps nothing twice that counts: a task's cost is told by its run, task and attempt.
+    """
+    lake, now, kept = services.adapters.lake, datetime.now(UTC), 0
+    for file, costs in services.adapters.cost_spool(spec.name).settled(now):
+        TASK_COSTS.append(spec.name, lake, costs)
+        file.unlink()  # only now: a kill in between keeps a record twice, never none
+        kept += len(costs)
+    stored = storage_sizes.measured(spec, services.settings, now)
+    STORAGE.append(spec.name, lake, stored)
+    return {TASK_COSTS.name: kept, STORAGE.name: len(stored)}
 
 
 def _tables(spec: UseCase, services: Services) -> list[str]:

@@ -11,6 +11,7 @@ from airflow.sdk.exceptions import AirflowFailException
 
 from include.contracts.record import Record
 from include.errors import MoebiusError
+from include.orchestration import task_costs
 from include.orchestration.secrets import resolve_reference, secret
 from include.settings import load_settings
 from include.specification.usecase import UseCase
@@ -30,7 +31,8 @@ def step(spec: UseCase, function: str, decorator: Any = task, **options: Any) ->
     def decorate(body: Callable[..., Any]) -> Any:
         @functools.wraps(body)
         def run(*args: Any, **kwargs: Any) -> Any:
-            return _plain(body(bound(spec, function), *args, **kwargs))
+            with task_costs.measured(spec) as named:
+                return named(_plain(body(bound(spec, function), *args, **kwargs)))
 
         signature = inspect.signature(body)
         parameters = list(signature.parameters.values())[1:]

@@ -1,5 +1,9 @@
 """Every process of the platform in figures, for the exporter: services, and the processes of models."""
 
+from contextlib import suppress
+
+import psutil
+
 from include.contracts.platform import GIVEN_UP, ProcessEvent, ProcessFigures, figures, read_events
 from include.platform.supervisor import Supervisor
 from include.platform.topology import instances, instances_of, model_processes
@@ -11,8 +15,29 @@ def vitals(settings: Settings) -> list[ProcessFigures]:
     supervisor = Supervisor(settings.home / "platform", settings.host)
     events = read_events(supervisor.events)
     known = [i.name for i in instances(settings) if not i.declared.ends and supervisor.known(i.name)]
-    services = [figures(name, supervisor.process(name) is not None, events) for name in known]
+    services = [_of_service(name, supervisor.process(name), events) for name in known]
     return [*services, *(_of_model(name, events) for name in _models(settings, supervisor))]
+
+
+def _of_service(name: str, leader: psutil.Process | None, events: list[ProcessEvent]) -> ProcessFigures:
+    return figures(name, leader is not None, events, cpu_seconds(leader) if leader else None)
+
+
+def cpu_seconds(leader: psutil.Process) -> float | None:
+    """Of the process and of all below it, ended ones among them: it does not fall while the leader lives.
+
+    None when the leader ends meanwhile.
+    """
+    total = 0.0
+    try:
+        every = [leader, *leader.children(recursive=True)]
+    except psutil.Error:
+        return None
+    for process in every:
+        with suppress(psutil.Error):  # it ended: its time is its parent's now
+            times = process.cpu_times()
+            total += times.user + times.system + times.children_user + times.children_system
+    return total
 
 
 def _models(settings: Settings, supervisor: Supervisor) -> list[str]:

@@ -1,6 +1,7 @@
 """Every table of records that the platform writes, the same for every use case. A new one is one entry here."""
 
 from include.contracts.approval import RecordedApproval
+from include.contracts.costs import StoredBytes, TaskCost
 from include.contracts.deployment import BatchPrediction, LoggedPrediction, LostAnswers, RolloutEvent
 from include.contracts.evaluation import RecordedVerdict
 from include.contracts.governance import PrivacyChange, PrivacyFinding, RecordedExport
@@ -46,6 +47,8 @@ NOTICES = RecordTable("approval_notices", RecordedNotice, order=("at",), rises=T
 SCRUBS = RecordTable("scrubs", Scrubbed, order=("at",), rises=True)
 PERIOD_PROFILES = RecordTable("period_profiles", PeriodProfile, order=("at",))
 RETIREMENTS = RecordTable("retirements", RecordedRetirement, order=("at",), rises=True)
+TASK_COSTS = RecordTable("task_costs", TaskCost, order=("ended_at",))
+STORAGE = RecordTable("storage", StoredBytes, order=("at",))
 EXPORTS = RecordTable("exports", RecordedExport, order=("created_at",), rises=True)
 
 RECORD_TABLES: dict[str, RecordTable] = {t.name: t for t in globals().values() if isinstance(t, RecordTable)}

@@ -30,6 +30,7 @@ from include.specification.connectors import OPTIONS, OWN, connector_faults
 from include.specification.usecase import UseCase
 
 if TYPE_CHECKING:  # imported on first use: the SDKs are heavy
+    from include.adapters.cost_spool import CostSpool
     from include.adapters.event_stream import RedisEventStream
     from include.adapters.prediction_log import PredictionSpool
     from include.adapters.unreadable_records import UnreadableRecords
@@ -264,6 +265,12 @@ class Adapters:
         from include.adapters.unreadable_records import UnreadableRecords
 
         return UnreadableRecords(self.settings.unreadable / usecase, reader)
+
+    def cost_spool(self, usecase: str) -> "CostSpool":
+        """What tasks took, until it is taken to the lake."""
+        from include.adapters.cost_spool import CostSpool
+
+        return CostSpool(self.settings.cost_spool / usecase)
 
     def event_stream(self, spec: UseCase, view: str) -> "RedisEventStream":
         from include.adapters.event_stream import RedisEventStream

@@ -4,8 +4,12 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from pydantic_core import from_json
+
+from include.contracts.costs import StoredBytes, TaskCost
 from include.contracts.deployment import LostAnswers, RolloutEvent
 from include.contracts.evaluation import Verdict
+from include.contracts.guard import PeriodProfile
 from include.contracts.operations import (
     BinnedCounts,
     BlockLoss,
@@ -16,30 +20,36 @@ from include.contracts.operations import (
     WindowFigures,
 )
 from include.contracts.period import Period
-from include.contracts.quality import CheckRecord, GateResult, QuarantinedRow, StandingWarning
+from include.contracts.quality import CheckRecord, GateResult, QuarantinedRow, StandingWarning, TableOutcome
 from include.contracts.scrub import Scrubbed
 from include.contracts.streaming import Reconciliation
-from include.contracts.tables import SnapshotRef
+from include.contracts.tables import CollectedDay, SnapshotRef
 from include.ports.lake import Lake
 from include.records.registry import (
     BLOCK_LOSSES,
     CALIBRATION_BINS,
+    COLLECTIONS,
     DECISIONS,
     DISTRIBUTIONS,
     FIGURES,
     GATE_RESULTS,
     LOST_ANSWERS,
+    PERIOD_PROFILES,
+    QUARANTINE,
     RECONCILIATION,
     ROLLOUT_EVENTS,
     SCRUBS,
     SLICE_FIGURES,
+    STORAGE,
+    TASK_COSTS,
     VERDICTS,
 )
 from include.services.adapters import Adapters
 from include.specification.usecase import UseCase
 
 if TYPE_CHECKING:
-    from include.data.manifests import Snapshots
+    from include.data.manifests import Snapshots, Turn
+    from include.data.publications import Publication
     from include.governance.privacy_state import PrivacyState
 
 
@@ -92,6 +102,26 @@ class Records:
         """The snapshot of the newest published period."""
         return self.snapshots(spec).newest()
 
+    def publications(self, spec: UseCase, periods: Sequence[Period]) -> "list[Publication]":
+        """Of those of the periods that are published: the snapshot in force, since when, how often it changed."""
+        from include.data import publications
+
+        return publications.publications(self.snapshots(spec), periods)
+
+    def pins(self, spec: UseCase) -> "list[Turn]":
+        """Snapshots that somebody keeps from expiring: who, since when, why."""
+        return self.snapshots(spec).pins()
+
+    def task_costs(self, spec: UseCase, newest: int) -> list[TaskCost]:
+        """What tasks took in so many of the newest months that have any, as far as the lake has it."""
+        months = TASK_COSTS.periods(spec.name, self._lake)[-newest:]
+        return TASK_COSTS.read(spec.name, self._lake, periods=months) if months else []
+
+    def storage(self, spec: UseCase, newest: int) -> list[StoredBytes]:
+        """What was stored at the measures of so many of the newest months that have any."""
+        months = STORAGE.periods(spec.name, self._lake)[-newest:]
+        return STORAGE.read(spec.name, self._lake, periods=months) if months else []
+
     def gate_results(self, spec: UseCase, **wanted: Any) -> list[GateResult]:
         from include.data import quality
 
@@ -113,11 +143,42 @@ class Records:
 
         return quality.standing(spec, self._lake)
 
-    def quarantined_rows(self, spec: UseCase) -> list[QuarantinedRow]:
-        """The last word on every row that a gate held."""
+    def gate_outcomes(self, spec: UseCase, periods: Sequence[Period]) -> list[TableOutcome]:
+        """What the newest evaluation of each gate says of each table of these periods."""
+        from include.data import gate_outcomes
+
+        return gate_outcomes.outcomes(spec.name, self._lake, periods)
+
+    def quarantined_rows(self, spec: UseCase, newest: int | None = None) -> list[QuarantinedRow]:
+        """The last word on every row that a gate held; of so many of the newest periods that have such, or of all."""
         from include.data import quarantine
 
-        return quarantine.current(spec, self._lake)
+        if newest is None:
+            return quarantine.current(spec, self._lake)
+        periods = QUARANTINE.periods(spec.name, self._lake)[-newest:]
+        return quarantine.current(spec, self._lake, periods) if periods else []
+
+    def profiles(self, spec: UseCase, newest: int) -> list[PeriodProfile]:
+        """What the input guard says of so many of the newest periods that it saw; without their figures."""
+        if not (periods := PERIOD_PROFILES.periods(spec.name, self._lake)[-newest:]):
+            return []
+        judged = ["period", "at", "rows", "days", "source", "oddities"]
+        rows = PERIOD_PROFILES.rows(spec.name, self._lake, periods=periods, columns=judged, order=("period", "at"))
+        left_out: dict[str, Any] = {
+            "shapes": {},
+            "counts": {},
+            "orders": {},
+            "columns": [],
+            "mean": [],
+            "covariance": [],
+        }
+        found = [{**left_out, **row, "oddities": from_json(row["oddities"] or "[]")} for row in rows.to_pylist()]
+        return list({row["period"]: PeriodProfile.model_validate(row) for row in found}.values())
+
+    def collected(self, spec: UseCase, newest: int) -> list[CollectedDay]:
+        """Rows by source and local day, as last collected, of so many of the newest periods."""
+        periods = COLLECTIONS.periods(spec.name, self._lake)[-newest:]
+        return COLLECTIONS.read(spec.name, self._lake, periods=periods) if periods else []
 
     def figures(self, spec: UseCase, **wanted: Any) -> list[Figure]:
         return FIGURES.read(spec.name, self._lake, **wanted)

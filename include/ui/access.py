@@ -1,6 +1,6 @@
 """What every page needs: a signed-in reader, only those records that the reader's role reads, errors as HTTP errors."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from typing import Annotated, Any
@@ -13,6 +13,7 @@ from jinja2 import pass_context
 from jinja2.runtime import Context
 
 from include.contracts.governance import Level
+from include.contracts.period import Period
 from include.errors import AccessError, MoebiusError, ServiceError, SettingsError
 from include.records.registry import RECORD_TABLES
 from include.services.composition import Services
@@ -40,6 +41,11 @@ READS: dict[str, tuple[str, ...]] = {
     "gate_periods": ("gate_results",),
     "gate_results": ("gate_results",),
     "standing_warnings": ("gate_results",),
+    "gate_outcomes": ("gate_results",),
+    "task_costs": ("task_costs",),
+    "storage": ("storage",),
+    "profiles": ("period_profiles",),
+    "collected": ("collections",),
     "quarantined_rows": ("quarantine",),
     "reconciliations": ("reconciliation",),
     "rollout_events": ("rollout_events",),
@@ -89,6 +95,19 @@ class ReadRecords:
         asked = (str(services.settings.home), spec.name, name, repr(arguments), repr(sorted(options.items())))
         method = partial(getattr(services.records, name), spec, *arguments, **options)
         return MEMORY.get(services.records, spec, READS[name], asked, method)
+
+    def publications(self, spec: UseCase, periods: Sequence[Period]) -> list[Any]:
+        """Which snapshot of each period is in force; read each time: who was told of it is in no table."""
+        return list(self._reader.services.records.publications(spec, periods))
+
+    def fresh_costs(self, spec: UseCase) -> list[Any]:
+        """What tasks took that is not in the lake yet."""
+        spool = self._reader.services.adapters.cost_spool(spec.name)
+        return spool.read() if self._reader.reads(spec, "task_costs") else []
+
+    def pins(self, spec: UseCase) -> list[Any]:
+        """The pinned snapshots; read each time."""
+        return list(self._reader.services.records.pins(spec))
 
     def approvals(self, spec: UseCase) -> list[Any]:
         """The signed record, oldest first."""

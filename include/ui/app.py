@@ -13,6 +13,8 @@ from include.ui.pages import (
     catalog,
     checklist,
     compliance,
+    cost,
+    data,
     loop,
     models,
     monitoring,
@@ -27,7 +29,7 @@ from include.ui.pages import (
 
 PAGES = (
     overview, standard, pipelines, loop, verdicts, versions, rollout, monitoring, alerts, approvals, predictions,
-    models, catalog, checklist, compliance, access_review, audit, actions, static,
+    models, data, cost, catalog, checklist, compliance, access_review, audit, actions, static,
 )  # fmt: skip
 """Each has a ``router``; every route of it checks the login."""
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from typing import Self
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from fastapi import Request
 
@@ -39,3 +39,12 @@ class Links:
         if isinstance(work, OpenRun):
             return run
         return f"{run}/tasks/{quote(work.task, safe='')}/required_actions?map_index={work.map_index}"
+
+    def run_named(self, usecase: str, family: str, key: str) -> str:
+        """The runs of the DAG whose id is like a name made by ``identity.in_paths``: as a rule the one that made it.
+
+        The name has a hyphen for each letter that is none of a path, and eight digits at its end; Airflow's search
+        takes an underscore for any letter.
+        """
+        pattern = key.rpartition("-")[0].replace("-", "_")
+        return f"{self.runs(usecase, family)}?{urlencode({'run_id_pattern': pattern})}"

@@ -80,6 +80,7 @@ def test_every_page_is_rendered_without_a_heavy_library(services: Services) -> N
     ]
     paths += [f"/verdicts/{SPEC.name}", f"/versions/{SPEC.name}"]
     paths += [f"/monitoring/{SPEC.name}", f"/alerts/{SPEC.name}", "/alerts/", "/runbooks/MoebiusFeatureDrift"]
+    paths += [f"/data/{SPEC.name}", f"/cost/{SPEC.name}", "/cost/"]
     paths += ["/standard/checklist", "/standard/checklist/1", "/standard/checklist/export/pdf"]
     paths += [f"/approvals/{SPEC.name}", f"/predictions/{SPEC.name}", "/compliance/", "/access/"]
     settings = services.settings

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from include.catalog.entries import KINDS, Catalog, Entry
 
-WIDTH, HEIGHT, GAP_X, GAP_Y, TEXT = 150, 40, 36, 12, 21
+WIDTH, HEIGHT, GAP_X, GAP_Y, TEXT = 150, 40, 36, 12, 19
 Point = tuple[int, int]
 
 

@@ -15,9 +15,23 @@ from include.specification.usecase import UseCase
 from include.ui.access import SIGNED_IN, Reader, ReaderDep, http_errors
 from include.ui.charts import lineage as lineage_picture
 from include.ui.documents import document
+from include.ui.language import marked
 from include.ui.view import ViewDep
 
 SHOWN = 200
+WORDS = {
+    "source": marked("source"),
+    "source column": marked("source column"),
+    "table": marked("table"),
+    "column": marked("column"),
+    "feature": marked("feature"),
+    "feature service": marked("feature service"),
+    "dataset": marked("dataset"),
+    "model": marked("model"),
+    "release": marked("release"),
+    "predictions": marked("predictions"),
+}
+"""Kind of an entry → what it is called."""
 
 
 def router() -> APIRouter:
@@ -27,7 +41,7 @@ def router() -> APIRouter:
     @pages.get("/")
     def overview(view: ViewDep, q: str = "", kind: str = "") -> HTMLResponse:
         found = [_found(spec, q, kind, view.reader) for spec in usecases()]
-        return view.page("catalog.html", q=q, kind=kind, kinds=KINDS, found=found, shown=SHOWN)
+        return view.page("catalog.html", q=q, kind=kind, kinds=KINDS, found=found, shown=SHOWN, words=WORDS)
 
     @pages.get("/{usecase}/sheet/{table}")
     def sheet(usecase: str, table: str, reader: ReaderDep) -> HTMLResponse:
@@ -46,7 +60,7 @@ def router() -> APIRouter:
         with http_errors():
             spec = load_usecase(usecase)
             content = _entry(spec, identity, view.reader)
-        return view.page("catalog_entry.html", spec, **content)
+        return view.page("catalog_entry.html", spec, words=WORDS, **content)
 
     return pages
 

@@ -163,11 +163,15 @@ def test_what_could_not_be_read_is_a_counter_that_begins_at_0() -> None:
 
 def test_a_service_that_never_died_has_a_counter_at_zero() -> None:
     """Else Prometheus would not see its first death as growth."""
-    counted = [ProcessFigures(service="redis", up=True), ProcessFigures(service="mlflow", up=False, died=2, hung=1)]
+    counted = [
+        ProcessFigures(service="redis", up=True, cpu_seconds=1.5),
+        ProcessFigures(service="mlflow", up=False, died=2, hung=1),
+    ]
     found = samples(ProcessCollector(lambda: counted, patience=5))
     assert found == {
         "moebius_processes_up": [1],
         "moebius_process_up": [1, 0],
         "moebius_process_given_up": [0, 0],
         "moebius_process_deaths": [0, 0, 2, 1],
+        "moebius_process_cpu_seconds": [1.5],
     }
