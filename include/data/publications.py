@@ -1,4 +1,4 @@
-"""What was published of each period: which snapshot is in force, since when, how often it changed, who was told."""
+"""What was published of each period: the snapshot in force, since when, how often it changed, who announced it."""
 
 from collections.abc import Iterable, Iterator
 
