@@ -95,7 +95,7 @@ def test_a_use_case_without_costs_says_how_to_get_some(tmp_path: Path) -> None:
     adapters: Any = services.adapters
     adapters.metrics_server = SimpleNamespace(query=lambda promql: [])
     adapters.cost_spool = lambda usecase: SimpleNamespace(read=list)
-    for language, words in (("en", "start one, and its cost is here"), ("ko", "아직 측정하지 않음")):
+    for language, words in (("en", "start one, and its cost is here"), ("ko", "측정하지 않는 것")):
         text = shown(services, language=language)
         assert words in text
         assert "flight_delay.maintenance" in text
