@@ -109,7 +109,8 @@ def form_choices(family: str) -> dict[str, list[Any]]:
     )
     with _session() as session:
         found = session.scalars(wanted).first()
-        params = (found.data or {})["dag"].get("params", []) if found else []
+        content: dict[str, Any] = (found.data if found else None) or {}
+    params = (content.get("dag") or {}).get("params", [])
     return {name: choices for name, param in params if (choices := _choices(param))}
 
 
