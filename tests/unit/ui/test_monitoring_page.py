@@ -112,6 +112,7 @@ def test_a_stranger_sees_what_is_beyond_watched_and_not_judged(services: Service
         "Primary metric of each slice", "Mean loss", "Share of labels", "Latency window", "Change of each",
     ):  # fmt: skip
         assert label in every
+    assert '<th scope="row">24h</th><td class="n">0.990</td>' in every, "the points of a picture are in a table too"
 
 
 def test_values_of_users_are_text(services: Services) -> None:
