@@ -115,5 +115,5 @@ def form_choices(family: str) -> dict[str, list[Any]]:
 
 
 def _choices(param: Any) -> list[Any]:
-    schema = param.get("schema", {}) if isinstance(param, dict) else {}
-    return list(schema.get("__var", schema).get("enum", []))
+    schema: dict[str, Any] = param.get("schema", {}) if isinstance(param, dict) else {}
+    return list((schema.get("__var") or schema).get("enum", []))
