@@ -1,6 +1,5 @@
 """The page of a use case: what serves and why, how good it is against its limits, and what was decided."""
 
-from collections import Counter
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -10,7 +9,6 @@ from fastapi.responses import HTMLResponse
 
 from include.contracts.operations import FiringAlert
 from include.contracts.period import Period
-from include.contracts.quality import QuarantinedRow
 from include.operations import drift_map, history
 from include.services.records import LOOKED_BACK
 from include.specification.loader import load_usecase
@@ -25,9 +23,6 @@ from include.ui.language import marked
 from include.ui.loop_content import Known
 from include.ui.pages.overview import firing
 from include.ui.view import Chart, ViewDep
-
-RECONCILIATIONS = 60
-"""Newest results that the page shows."""
 
 LEVELS = {
     "worth": {
@@ -92,7 +87,6 @@ def shown(spec: UseCase, reader: Reader) -> dict[str, Any]:
         "gains": _gains(known),
         "offered": [place.path for place in navigation.offered(navigation.OF_USECASE, reader.role, spec.name)],
         "in_mlflow": partial(reader.services.adapters.experiment_reader.page, spec.name),
-        **_tables(spec, reader),
     }
 
 
@@ -122,21 +116,3 @@ def _firing(spec: UseCase, reader: Reader) -> tuple[list[FiringAlert], str]:
     alerts, unheard = firing(reader)
     mine = [alert for alert in alerts or () if alert.usecase == spec.name]
     return sorted(mine, key=lambda alert: (alert.since is not None, alert.since), reverse=True), unheard
-
-
-def _tables(spec: UseCase, reader: Reader) -> dict[str, Any]:
-    """What stands in tables below the pictures."""
-    records = reader.records
-    checked = records.gate_periods(spec)[-LOOKED_BACK:]
-    return {
-        "gates": records.gate_results(spec, periods=checked) if checked else [],
-        "standing": records.standing_warnings(spec),
-        "quarantine": _held(records.quarantined_rows(spec)),
-        "reconciliations": records.reconciliations(spec, newest=RECONCILIATIONS),
-    }
-
-
-def _held(rows: list[QuarantinedRow]) -> list[tuple[tuple[str, ...], int]]:
-    """Rows in quarantine: (period, gate, table, status, decided by, note) → how many."""
-    fields = ("period", "gate", "table", "status", "decided_by", "note")
-    return sorted(Counter(tuple(getattr(row, f) or "" for f in fields) for row in rows).items(), reverse=True)

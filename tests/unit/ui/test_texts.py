@@ -15,7 +15,7 @@ from include.settings import ROOT
 from include.ui import language
 
 UI = ROOT / "include" / "ui"
-UNTRANSLATED = {"loop_tables.html"}
+UNTRANSLATED: set[str] = set()
 """Pages that were there before the catalogues; each is rewritten."""
 TEMPLATES = sorted(path for path in (UI / "templates").glob("*.html") if path.name not in UNTRANSLATED)
 KEYWORDS = {**extract.DEFAULT_KEYWORDS, "text": None, "marked": None}
