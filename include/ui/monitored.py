@@ -19,8 +19,8 @@ from include.ui.templates import number, percent
 from include.ui.view import View
 
 Text = Callable[[str], str]
-SHOWN = 25
-"""Figures of one kind in a picture, the worst; the table has all."""
+SHOWN, WINDOWS = 20, 24
+"""Figures of one kind in a picture, the worst (the table has all); windows that follow one another, the newest."""
 STANDINGS = {
     "beyond": marked("beyond its limit"),
     "watched": marked("watched"),
@@ -216,7 +216,9 @@ def _of_history(view: View, spec: UseCase, figures: Sequence[Figure], wanted: Co
         ),
         ("latency", ["latency_p50_ms", "latency_p99_ms"], text("Latency window after window, in milliseconds"), True),
     ):
-        rows = [_of_window(text, figure, named[figure.name]) for figure in figures if figure.name in of]
+        mine = [figure for figure in figures if figure.name in of]
+        newest = sorted({figure.period for figure in mine})[-WINDOWS:]
+        rows = [_of_window(text, figure, named[figure.name]) for figure in mine if figure.period in newest]
         if rows and name in wanted:
             drawn[name] = view.picture(partial(charts.windows, rows, [named[one] for one in of], zero=zero), label)
     return drawn
