@@ -31,6 +31,7 @@ EVIL = (
 )
 """What a person may write into any text: nothing of it may run, or become an element."""
 MONTHS = [Period(f"2013-{month:02d}") for month in range(4, 10)]
+OPTIONS = json.dumps(["Approve", "Reject"])
 AT = datetime(2013, 10, 1, 6, tzinfo=UTC)
 
 
@@ -63,7 +64,7 @@ def ask(settings: Settings) -> None:
             start_date=now, log_template_id=1)  # fmt: skip
         _insert(database, "task_instance", id=task, task_id="ask_people", dag_id=dag, run_id=run, map_index=-1,
             state="deferred", try_number=1, pool="default_pool", pool_slots=1)  # fmt: skip
-        _insert(database, "hitl_detail", ti_id=task, options="[]", subject=EVIL, params="{}", created_at=now,
+        _insert(database, "hitl_detail", ti_id=task, options=OPTIONS, multiple=False, subject=EVIL, params="{}", created_at=now,
             params_input="{}")  # fmt: skip
 
 

@@ -75,7 +75,7 @@ PATHS: dict[str, Shown] = {
     "GET /moebius/verdicts/{usecase}": of_each("verdicts"),
     "GET /moebius/verdicts/{usecase}/{version}": Shown((f"/moebius/verdicts/{WITH}/2",)),
     "GET /moebius/verdicts/{usecase}/{version}/picture.svg": Shown(
-        files=(f"/moebius/verdicts/{WITH}/2/picture.svg",), closed=("viewer",)
+        files=(f"/moebius/verdicts/{WITH}/2/picture.svg",), status=404, closed=("viewer",)
     ),
     "GET /moebius/versions/{usecase}": of_each("versions"),
     "GET /moebius/predictions/{usecase}": of_each("predictions"),
@@ -85,6 +85,9 @@ PATHS: dict[str, Shown] = {
     ),
     "GET /moebius/access/": Shown(("/moebius/access/",)),
     "GET /moebius/monitoring/{usecase}": of_each("monitoring"),
+    "GET /moebius/data/{usecase}": of_each("data"),
+    "GET /moebius/cost/": Shown(("/moebius/cost/",)),
+    "GET /moebius/cost/{usecase}": of_each("cost"),
     "GET /moebius/alerts/": Shown(("/moebius/alerts/",)),
     "GET /moebius/alerts/{usecase}": of_each("alerts"),
     "GET /moebius/runbooks/{alert}": Shown(("/moebius/runbooks/MoebiusFeatureDrift",)),

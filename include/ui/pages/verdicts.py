@@ -54,6 +54,8 @@ def router() -> APIRouter:
             found = _dossier(spec, view.reader, version, entry)
             if found is None:
                 raise NotFoundError(f"there is no verdict on version {version} of {usecase}")
+            if not (found.verdict.cells or found.verdict.differences):
+                raise NotFoundError(f"the verdict on version {version} of {usecase} has no figures to draw")
             svg = drawing.svg(image(spec, found.verdict, view.text))
         return Response(svg, media_type="image/svg+xml")
 
