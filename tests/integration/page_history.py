@@ -64,7 +64,8 @@ def ask(settings: Settings) -> None:
             start_date=now, log_template_id=1)  # fmt: skip
         _insert(database, "task_instance", id=task, task_id="ask_people", dag_id=dag, run_id=run, map_index=-1,
             state="deferred", try_number=1, pool="default_pool", pool_slots=1)  # fmt: skip
-        _insert(database, "hitl_detail", ti_id=task, options=OPTIONS, multiple=False, subject=EVIL, params="{}", created_at=now,
+        _insert(database, "hitl_detail", ti_id=task, options=OPTIONS, multiple=False, subject=EVIL, params="{}",
+            created_at=now,
             params_input="{}")  # fmt: skip
 
 
