@@ -129,6 +129,12 @@ class Period(Text):
         hour = int(self[11:13]) if self.every == "hour" else 0
         return datetime.combine(_first_day(self), datetime.min.time()) + timedelta(hours=hour)
 
+    @property
+    def of_year(self) -> tuple[str, str]:
+        """Year and the rest of a week's or month's key: ``2013`` and ``W14``."""
+        year, _, rest = self.partition("-")
+        return year, rest
+
     def shift(self, periods: int) -> "Period":
         """The period that lies so many periods later, or earlier when negative."""
         [shifted] = self._later([periods])

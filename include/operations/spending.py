@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from include.contracts.costs import Prices, StoredBytes, TaskCost
+from include.contracts.period import Every, Period
 
 HOUR, GIGABYTE = 3600.0, 1e9
 MONTH = 730.5 * HOUR
@@ -100,8 +101,9 @@ def by_time(costs: Sequence[TaskCost], largest: int = 5) -> list[tuple[str, str,
     """(day or month, family, spent), by time; families beyond the largest together."""
     known = list(summed(costs, lambda cost: cost.family))[:largest]
     days = {cost.ended_at.date() for cost in costs}
-    written = "%Y-%m" if days and (max(days) - min(days)).days >= DAYS else "%Y-%m-%d"
-    keys = summed(costs, lambda c: f"{c.ended_at:{written}} {c.family if c.family in known else OTHERS}")
+    every: Every = "month" if days and (max(days) - min(days)).days >= DAYS else "day"
+    when = lambda cost: Period.named(cost.ended_at.date(), every)  # noqa: E731
+    keys = summed(costs, lambda c: f"{when(c)} {c.family if c.family in known else OTHERS}")
     found = [(key.partition(" ")[0], key.partition(" ")[2], spent) for key, spent in keys.items()]
     return sorted(found, key=lambda one: (one[0], [*known, OTHERS].index(one[1])))
 

@@ -188,7 +188,7 @@ def containers(services: Services) -> Answer:
     url = urlsplit(services.settings.docker_url)
     if url.scheme != "unix" or not Path(url.path).exists():
         return _missing(services.settings.docker_url)
-    with httpx.Client(transport=httpx.HTTPTransport(uds=url.path), timeout=SECONDS) as engine:
+    with httpx.Client(transport=httpx.HTTPTransport(uds=url.path), timeout=SECONDS, verify=False) as engine:  # noqa: S501 - a socket of this machine
         version = engine.get("http://docker/version").json().get("Version", "")
     return _found(f"Docker {version}")
 

@@ -39,7 +39,7 @@ class Probing:
         self._asking: list[Future[None]] = []
         self._begun = float("-inf")
 
-    def answers(self, patience: float = FIRST) -> dict[str, Answer]:
+    def evidence(self, patience: float = FIRST) -> dict[str, Answer]:
         """What is known; of a probe that has never answered, that it is being asked."""
         with self._lock:
             done = all(each.done() for each in self._asking)

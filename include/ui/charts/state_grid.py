@@ -87,7 +87,7 @@ def _labelled(columns: Sequence[str], step: int, cut: int) -> list[str]:
 
 def places(every: Every) -> Callable[[Period, Sequence[str]], tuple[str, str]]:
     """Where a period stands in the calendar of its rhythm: (column, row); weekdays are given in words."""
-    return {"hour": _of_hour, "day": _of_day, "week": _of_week, "month": _of_month}[every]
+    return {"hour": _of_hour, "day": _of_day, "week": _of_year, "month": _of_year}[every]
 
 
 def _of_hour(period: Period, weekdays: Sequence[str]) -> tuple[str, str]:
@@ -99,9 +99,6 @@ def _of_day(period: Period, weekdays: Sequence[str]) -> tuple[str, str]:
     return str(period.shift(-weekday)), weekdays[weekday]
 
 
-def _of_week(period: Period, weekdays: Sequence[str]) -> tuple[str, str]:
-    return period[5:], period[:4]
-
-
-def _of_month(period: Period, weekdays: Sequence[str]) -> tuple[str, str]:
-    return period[5:], period[:4]
+def _of_year(period: Period, weekdays: Sequence[str]) -> tuple[str, str]:
+    year, rest = period.of_year
+    return rest, year

@@ -80,7 +80,7 @@ def default(reader: Reader) -> UseCase:
 def _page(view: View, spec: UseCase) -> HTMLResponse:
     reader = view.reader
     times = inference_times(reader.services.adapters.metrics_server, spec.name)
-    return view.page("pipelines.html", spec, **content(view, spec, probing(reader.services).answers(), times))
+    return view.page("pipelines.html", spec, **content(view, spec, probing(reader.services).evidence(), times))
 
 
 def content(view: View, spec: UseCase, answers: Mapping[str, Answer], times: InferenceTimes) -> dict[str, Any]:

@@ -56,11 +56,11 @@ def router() -> APIRouter:
 
     @pages.get("/")
     def dashboard(view: ViewDep) -> HTMLResponse:
-        return view.page("standard.html", **dashboard_shown(view, probing(view.reader.services).answers()))
+        return view.page("standard.html", **dashboard_shown(view, probing(view.reader.services).evidence()))
 
     @pages.get("/mapping")
     def mapping(view: ViewDep) -> HTMLResponse:
-        return view.page("mapping.html", **mapping_shown(view, probing(view.reader.services).answers()))
+        return view.page("mapping.html", **mapping_shown(view, probing(view.reader.services).evidence()))
 
     return pages
 

@@ -24,11 +24,11 @@ def test_answers_stand_for_a_while() -> None:
         return {"a": Answer("healthy", "found", AT, {"what": str(asked["a"])})}
 
     probes = Probing({("a",): ask}, clock=lambda: now[0])
-    assert probes.answers(patience=10)["a"].facts == {"what": "1"}
+    assert probes.evidence(patience=10)["a"].facts == {"what": "1"}
     now[0] = STANDS
-    assert probes.answers()["a"].facts == {"what": "1"}
+    assert probes.evidence()["a"].facts == {"what": "1"}
     now[0] = STANDS + 1
-    probes.answers()
+    probes.evidence()
     probes.close()
     assert asked["a"] == 2
 
@@ -41,10 +41,10 @@ def test_what_has_not_answered_yet_is_said_to_be_asked() -> None:
         return {"slow": Answer("healthy", "found", AT)}
 
     probes = Probing({("slow",): slow, ("fast",): lambda: {"fast": Answer("down", "silent", AT)}})
-    first = probes.answers(patience=0.05)
+    first = probes.evidence(patience=0.05)
     go.set()
     assert (first["slow"].state, first["slow"].code) == ("none", "asking")
-    assert probes.answers(patience=10)["slow"].state == "healthy"
+    assert probes.evidence(patience=10)["slow"].state == "healthy"
     probes.close()
 
 
@@ -57,7 +57,7 @@ def test_a_probe_that_fails_is_no_evidence(error: Exception, why: str, caplog: p
         raise error
 
     probes = Probing({("a", "b"): fail})
-    found = probes.answers(patience=10)
+    found = probes.evidence(patience=10)
     probes.close()
     assert {name: (one.state, one.code, one.facts) for name, one in found.items()} == {
         name: ("none", "unasked", {"why": why}) for name in ("a", "b")
