@@ -12,7 +12,6 @@ from airflow.sdk import get_current_context
 
 from include.contracts.costs import TaskCost
 from include.contracts.period import Period
-from include.settings import load_settings
 from include.specification.usecase import UseCase
 
 log = logging.getLogger(__name__)
@@ -64,7 +63,7 @@ def _write(
 ) -> None:
     """A cost that cannot be written is said in the log; it fails no task."""
     from include.development.cost import process_peak_bytes
-    from include.services.composition import Services
+    from include.services import composition
 
     try:
         ti: Any = get_current_context()["ti"]
@@ -78,7 +77,7 @@ def _write(
             outcome=outcome, seconds=seconds, cpu_seconds=max(cpu, 0.0), gpu_seconds=seconds if holds_gpu() else 0.0,
             peak_bytes=process_peak_bytes(), **about,
         )  # fmt: skip
-        Services(load_settings()).adapters.cost_spool(spec.name).add(cost)
+        composition.services().adapters.cost_spool(spec.name).add(cost)
     except (OSError, ValueError) as error:
         log.warning("what this task took could not be written: %s", error)
 

@@ -75,7 +75,10 @@ def context(dag: Any) -> dict[str, Any]:
     given |= {"reason": "a test"} if "reason" in forms else {}
     given |= {"confirm": dag.dag_id.partition(".")[0]} if "confirm" in forms else {}
     events: Any = defaultdict(lambda: SimpleNamespace(extra={}, add_partitions=lambda key: None))
-    ti = SimpleNamespace(xcom_pull=lambda task_ids: XCOM[task_ids], xcom_push=lambda key, value: None)
+    ti = SimpleNamespace(
+        xcom_pull=lambda task_ids: XCOM[task_ids], xcom_push=lambda key, value: None, dag_id=dag.dag_id, task_id="task",
+        run_id=run.run_id, map_index=None, try_number=1,
+    )  # fmt: skip
     return {"dag_run": run, "params": given, "triggering_asset_events": {}, "outlet_events": events, "ti": ti}
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from include.contracts.costs import TaskCost
 from include.orchestration import task_costs
+from include.services import composition
 from include.services.composition import Services
 from include.settings import Settings
 from tests.unit.evaluation.evaluation_specs import small_spec
@@ -20,7 +21,7 @@ def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
     """A task runs."""
     settings = Settings(home=tmp_path)
     ti = SimpleNamespace(dag_id=f"{SPEC.name}.training", task_id="fit", run_id="manual", map_index=-1, try_number=2)
-    monkeypatch.setattr(task_costs, "load_settings", lambda: settings)
+    monkeypatch.setattr(composition, "services", lambda: Services(settings))
     monkeypatch.setattr(task_costs, "get_current_context", lambda: {"ti": ti})
     return settings
 
@@ -54,7 +55,7 @@ def test_a_cost_that_cannot_be_written_stops_no_task(settings: Settings, caplog:
 
 def test_outside_of_a_task_nothing_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     settings = Settings(home=tmp_path)
-    monkeypatch.setattr(task_costs, "load_settings", lambda: settings)
+    monkeypatch.setattr(composition, "services", lambda: Services(settings))
     with task_costs.measured(SPEC):
         pass
     assert not settings.cost_spool.exists()
