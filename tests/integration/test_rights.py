@@ -162,7 +162,8 @@ def test_every_form_is_for_the_roles_of_the_matrix(clients: dict[str, httpx.Clie
 
 
 WHOSE = "no_usecase.training"
-ANY = {"dag_id": WHOSE, "dag_run_id": "r", "task_id": "t", "map_index": "-1", "xcom_key": "k", "usecase": "none"}
+ANY = {"dag_id": WHOSE, "dag_run_id": "r", "task_id": "t", "map_index": "-1", "xcom_key": "k", "usecase": "none",
+       "number": "0"}  # fmt: skip
 BULK = {"actions": [{"action": "delete", "entities": ["nothing"]}]}
 BODIES: dict[str, Any] = {
     "POST /api/v2/backfills": {"dag_id": WHOSE, "from_date": WHEN, "to_date": WHEN},

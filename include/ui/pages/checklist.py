@@ -104,8 +104,9 @@ def router() -> APIRouter:
 
     @pages.post("/{number}")
     def assess(view: ViewDep, seal: SealDep, number: int, form: Annotated[Assessing, Form()]) -> Response:
+        item = _known(number)
         seal.require(_purpose(view), form.signature)
-        given = {_known(number): _assessment(form)}
+        given = {item: _assessment(form)}
         with http_errors():
             assessments.save(view.reader.services, given, view.reader.login, "page")
         return _home(view, f"/{number}")

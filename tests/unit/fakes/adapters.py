@@ -6,6 +6,7 @@ from typing import Any
 from include.adapters.archive_files import ArchiveFiles
 from include.adapters.audit_log import SqliteSubjectKeys
 from include.adapters.bom_schema import require_valid
+from include.adapters.cost_spool import CostSpool
 from include.adapters.release_store import DirectoryReleases
 from include.adapters.signatures import StateRootSignatures
 from include.deployment import release
@@ -57,6 +58,9 @@ class FakeAdapters:
 
     def event_stream(self, spec: UseCase, view: str) -> Any:
         return self.streams[view]
+
+    def cost_spool(self, usecase: str) -> CostSpool:
+        return CostSpool(self.settings.cost_spool / usecase)
 
     def online_copies(self, spec: UseCase) -> OnlineCopies:
         return OnlineCopies({}, [], None)
