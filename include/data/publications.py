@@ -37,5 +37,5 @@ def _each(snapshots: Snapshots, periods: Iterable[Period]) -> Iterator[Publicati
         yield Publication(
             period=period, name=snapshot.name, rows={name: ref.rows for name, ref in snapshot.tables.items()},
             at=last and last.at, why=last.why if last else "", by=last.by if last else "", times=len(turns),
-            run=told.run if told and told.is_of(snapshot) else "",
+            run=told.run if told and told.name == snapshot.name else "",  # an erasure since then loaded it itself
         )  # fmt: skip

@@ -107,6 +107,8 @@ def _serving(spec: UseCase, reader: Reader) -> tuple[spending.Serving | None, st
 # -- words for amounts
 def duration(seconds: float) -> str:
     """Seconds in the unit that reads best."""
+    if 0 < seconds < 1:
+        return f"{1000 * seconds:,.3g} ms"
     if seconds < 120:
         return f"{seconds:,.1f} s"
     return f"{seconds / 60:,.1f} min" if seconds < 7200 else f"{seconds / 3600:,.1f} h"

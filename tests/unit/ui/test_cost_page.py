@@ -111,7 +111,9 @@ def test_all_use_cases_stand_side_by_side(services: Services) -> None:
     assert "3.0 GB" in text
 
 
-@pytest.mark.parametrize(("seconds", "words"), [(0.04, "0.0 s"), (90, "90.0 s"), (600, "10.0 min"), (9000, "2.5 h")])
+@pytest.mark.parametrize(
+    ("seconds", "words"), [(0, "0.0 s"), (0.04, "40 ms"), (90, "90.0 s"), (600, "10.0 min"), (9000, "2.5 h")]
+)
 def test_time_reads_in_its_unit(seconds: float, words: str) -> None:
     assert page.duration(seconds) == words
 
