@@ -35,13 +35,10 @@ def sandbox() -> str:
 
 def airflow_around(sandboxed: str) -> FastAPI:
     """Airflow as far as a link sees it: the navigation with the frame, a page per DAG and run, and our pages."""
-    from include.ui.access import SIGNED_IN, Reader, reader_of
-    from include.ui.app import create_app
+    from tests.unit.fakes.page_client import pages_of
 
-    pages, around = create_app(), FastAPI()
-    pages.dependency_overrides = {each.dependency: lambda: None for each in SIGNED_IN}
-    pages.dependency_overrides[reader_of] = lambda: Reader(Services(load_settings()), "ada", "auditor")
-    around.mount("/moebius", pages)
+    around = FastAPI()
+    around.mount("/moebius", pages_of(Services(load_settings())))
     frame = f'<iframe sandbox="{sandboxed}" src="/moebius/" width="700" height="500"></iframe>'
     around.get("/plugin/moebius", response_class=HTMLResponse)(lambda: f"<!doctype html><title>Airflow</title>{frame}")
     around.get("/{path:path}", response_class=HTMLResponse)(lambda path: f"<!doctype html><title>{path}</title>")

@@ -15,10 +15,10 @@ from include.governance.actions import ACTIONS
 from include.governance.routes import ROUTES
 from include.specification.loader import load_usecase
 from include.ui import action_words, sending
-from include.ui.access import SIGNED_IN, Reader, reader_of
+from include.ui.access import Reader, reader_of
 from include.ui.acting import route
-from include.ui.app import create_app
 from tests.unit.fakes.adapters import services_in
+from tests.unit.fakes.page_client import pages_of
 
 SPEC = load_usecase("flight_delay")
 REASON = {"value": "", "description": "Why.", "schema": {"type": "string", "title": "Reason"}}
@@ -62,8 +62,8 @@ def airflow() -> Airflow:
 @pytest.fixture
 def client_of(airflow: Airflow, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], TestClient]:
     monkeypatch.setattr(sending, "conf", SimpleNamespace(get=lambda *_, fallback="": "a secret of Airflow"))
-    app, services = create_app(), services_in(tmp_path)
-    app.dependency_overrides = {each.dependency: lambda: None for each in SIGNED_IN}
+    services = services_in(tmp_path)
+    app = pages_of(services)
     app.dependency_overrides[sending.airflow_of] = lambda: AirflowRest(
         "http://airflow", "token-of-olga", "http://testserver/page", httpx.MockTransport(airflow)
     )

@@ -19,10 +19,9 @@ from include.services import assessments
 from include.services.composition import Services
 from include.specification.loader import load_usecase
 from include.ui import forgery
-from include.ui.access import SIGNED_IN, Reader, reader_of
-from include.ui.app import create_app
 from include.ui.charts import checklist as charts
 from tests.unit.fakes.adapters import services_in
+from tests.unit.fakes.page_client import pages_of
 
 SPEC, AT, HOME = load_usecase("flight_delay"), datetime(2026, 1, 2, tzinfo=UTC), "/standard/checklist"
 Client = Callable[[Role], TestClient]
@@ -51,10 +50,7 @@ def client(services: Services, monkeypatch: pytest.MonkeyPatch) -> Client:
     monkeypatch.setattr("include.ui.view.drawing.svg", lambda specification: "<svg></svg>")
 
     def make(role: Role = "auditor") -> TestClient:
-        app = create_app()
-        app.dependency_overrides = {each.dependency: lambda: None for each in SIGNED_IN}
-        app.dependency_overrides[reader_of] = lambda: Reader(services, "ada", role)
-        return TestClient(app, follow_redirects=False, headers={"origin": "http://testserver"})
+        return TestClient(pages_of(services, role), follow_redirects=False, headers={"origin": "http://testserver"})
 
     return make
 

@@ -20,8 +20,7 @@ from include.governance import audit_search
 from include.services.composition import Services
 from include.specification.loader import load_usecase
 from include.ui import forgery
-from include.ui.access import SIGNED_IN, Reader, reader_of
-from include.ui.app import create_app
+from include.ui.access import Reader
 from include.ui.charts import access_review, approvals, audit, predictions
 from include.ui.pages import predictions as predictions_page
 from include.ui.pages.access_review import rights
@@ -29,6 +28,7 @@ from include.ui.pages.audit import by_day
 from include.ui.pages.compliance import made
 from tests.unit.fakes.adapters import services_in
 from tests.unit.fakes.approvals import approve, judge
+from tests.unit.fakes.page_client import pages_of
 
 SPEC, AT = load_usecase("flight_delay"), datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 Client = Callable[..., TestClient]
@@ -50,10 +50,7 @@ def client(services: Services, monkeypatch: pytest.MonkeyPatch) -> Client:
     monkeypatch.setattr("include.ui.view.drawing.svg", lambda specification: "<svg></svg>")
 
     def make(role: Role = "auditor") -> TestClient:
-        app = create_app()
-        app.dependency_overrides = {each.dependency: lambda: None for each in SIGNED_IN}
-        app.dependency_overrides[reader_of] = lambda: Reader(services, "ada", role)
-        return TestClient(app, follow_redirects=False, headers={"origin": "http://testserver"})
+        return TestClient(pages_of(services, role), follow_redirects=False, headers={"origin": "http://testserver"})
 
     return make
 

@@ -15,11 +15,11 @@ from include.services.approvals import model_of
 from include.services.composition import Services
 from include.specification.loader import load_usecase
 from include.ui import verdict_words
-from include.ui.access import SIGNED_IN, Reader, reader_of
-from include.ui.app import create_app
+from include.ui.access import Reader
 from include.ui.charts import drawing
 from include.ui.pages import verdicts as pages
 from tests.unit.fakes.adapters import services_in
+from tests.unit.fakes.page_client import pages_of
 from tests.unit.fakes.verdicts import record, verdict
 
 SPEC = load_usecase("flight_delay")
@@ -41,10 +41,7 @@ def client(services: Services) -> Iterator[TestClient]:
 
 
 def _seen(services: Services, role: str) -> Iterator[TestClient]:
-    app = create_app()
-    app.dependency_overrides = {each.dependency: lambda: None for each in SIGNED_IN}
-    app.dependency_overrides[reader_of] = lambda: Reader(services, "ada", role)
-    with TestClient(app) as client:
+    with TestClient(pages_of(services, role)) as client:
         yield client
 
 

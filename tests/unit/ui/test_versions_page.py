@@ -12,12 +12,11 @@ from include.contracts.development import RegisteredVersion
 from include.errors import NotFoundError, ServiceError
 from include.services.composition import Services
 from include.specification.loader import load_usecase
-from include.ui.access import SIGNED_IN, Reader, reader_of
-from include.ui.app import create_app
 from include.ui.charts import drawing
 from tests.unit.development.test_side_by_side import dataset
 from tests.unit.fakes.adapters import services_in
 from tests.unit.fakes.approvals import judge
+from tests.unit.fakes.page_client import pages_of
 from tests.unit.fakes.verdicts import record, verdict
 
 SPEC = load_usecase("flight_delay")
@@ -67,10 +66,7 @@ def services(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Services:
 
 
 def seen(services: Services, role: str = "auditor") -> Iterator[TestClient]:
-    app = create_app()
-    app.dependency_overrides = {each.dependency: lambda: None for each in SIGNED_IN}
-    app.dependency_overrides[reader_of] = lambda: Reader(services, "ada", role)
-    with TestClient(app) as client:
+    with TestClient(pages_of(services, role)) as client:
         yield client
 
 
