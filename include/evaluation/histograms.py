@@ -101,16 +101,11 @@ def _words(texts: pd.Series) -> pd.Series:
     return as_text(texts).fillna("").map(words).explode()
 
 
-def quantile_edges(values: pd.Series, bins: int = BINS) -> list[float]:
+def _quantile_edges(known: np.ndarray, bins: int = BINS) -> list[float]:
     """Inner edges of about equally filled bins; a value that fills a bin alone gets a bin alone.
 
     Without that rule the quantiles of a column that is mostly zero coincide and nothing above zero is seen.
     """
-    numbers = _numbers(values)
-    return _quantile_edges(numbers[~np.isnan(numbers)], bins)
-
-
-def _quantile_edges(known: np.ndarray, bins: int = BINS) -> list[float]:
     known = known[np.isfinite(known)]
     if not len(known):
         return []
