@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 WORKERS ?= 3
 READY := $(VENV)/.ready $(TRITON_VENV)/.ready
 MOEBIUS := PYTHONPATH="$(CURDIR)" $(BIN)/moebius
-PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
+PYTEST = $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 # which environment: `make up ENV=dev`; the command line wins over MOEBIUS_ENVIRONMENT, a variable ENV of the shell is not asked
 ENV := $(if $(MOEBIUS_ENVIRONMENT),$(MOEBIUS_ENVIRONMENT),prod)
@@ -31,6 +31,9 @@ demo: $(READY) ## set everything up and run the whole loop on the flights of 201
 
 # each worker has a core: threads of its libraries would only wait for each other
 test unit integration e2e: export OMP_NUM_THREADS := 1
+# each worker loads every test: kept compiled, that takes a third less; unit tests wait for no service
+test unit integration e2e: export PYTHONDONTWRITEBYTECODE :=
+unit: WORKERS := 2
 
 test: lint setup ## set everything up and run every test: lint, unit, integration, e2e (WORKERS=3: that many processes)
 	$(PYTEST) --ignore=tests/architecture # `lint` ran these
@@ -60,8 +63,8 @@ rules:
 	$(BIN)/lint-imports
 	$(BIN)/python -m pytest -q tests/architecture
 
-unit: $(READY) ## run the tests that need no service: unit, DAG structure, rules of the tree
-	$(PYTEST) tests/unit tests/dags tests/architecture
+unit: $(READY) ## run the quick tests that need no service: unit, DAG structure, rules of the tree; `make test` runs the slow ones too
+	$(PYTEST) -m "not slow and not full" tests/unit tests/dags tests/architecture
 
 integration: setup ## run the tests on real services
 	$(PYTEST) -m integration
@@ -69,7 +72,7 @@ integration: setup ## run the tests on real services
 e2e: setup ## run the whole loop on a real Airflow
 	$(PYTEST) -m e2e
 
-full: setup ## run the tests that are too long for `make test`: every fault on the whole platform, every rhythm (about an hour)
+full: setup ## run the tests that are too long for `make test`: every fault on the whole platform, every rhythm, every look of every page (about an hour and a half)
 	$(PYTEST) -n 0 -m full
 
 bench: $(READY) ## measure (NAME=<bench>: only that one); writes var/bench/<name>.json

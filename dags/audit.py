@@ -12,7 +12,8 @@ verifies it again. `docs/guides/audit.md` says what the log holds and how to sea
 | `record_checklist` | keeps what the implementation checklist of ISO/IEC 23053 shows today, derived from the evidence that the platform has |
 | `forget` | removes events older than `MOEBIUS_AUDIT_DAYS`; their hashes stay, so the log still verifies |
 
-**Runs** every day at 5:00 UTC, and by hand. The page *Audit log* of Moebius shows the last verification.
+**Runs** every day at 5:00 UTC, and by hand: *Verify now* on the page *Audit log* of Moebius, which shows the last
+verification and the run that did it.
 
 **When it fails**
 
@@ -28,7 +29,7 @@ verifies it again. `docs/guides/audit.md` says what the log holds and how to sea
 
 from airflow.sdk import chain
 
-from include.orchestration.dags import dag_family, scheduled
+from include.orchestration.dags import dag_family, run_id, scheduled
 from include.orchestration.steps import Call, step
 from include.specification.usecase import UseCase
 
@@ -40,7 +41,7 @@ def build(spec: UseCase) -> None:
 
     @step(spec, "audit.verify", trigger_rule="all_done")
     def verify(call: Call) -> dict:
-        return call(anew=not scheduled())
+        return call(anew=not scheduled(), run=run_id())
 
     @step(spec, "audit.sign")
     def sign(call: Call) -> dict:

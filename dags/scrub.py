@@ -6,7 +6,8 @@ disk holds, not what memory still has of it. So damage is found before somebody 
 
 The task `forget_answers` deletes the answers that are older than `retention.predictions`, counted back from the
 newest published period: in the lake tables `predictions` and `batch_predictions`, in the spool of the model server, and
-what could not be read of it. Monitoring does the same after each shipment.
+what could not be read of it. Monitoring does the same after each shipment. The task also deletes the answers on the
+stream of results that are as old by the clock.
 
 **Runs** every night at 3:00 UTC, and by hand in Airflow. Results are in the lake table `scrubs`, in the metric
 `moebius_damaged_files` and in the alert `MoebiusFilesDamaged`, which ends with the first scrub that finds all whole.
@@ -23,6 +24,7 @@ what could not be read of it. Monitoring does the same after each shipment.
 | an export, an edge bundle | export again; make the bundle again |
 | ServiceError | MLflow does not answer; all the rest was proved. `make status`, then clear the task |
 | `forget_answers`: another task ships | nothing: it is tried again |
+| `forget_answers`: Redis did not answer | `make status`; the other answers are deleted, and the task is tried again |
 """
 
 from include.orchestration.dags import dag_family

@@ -25,7 +25,7 @@ from airflow.sdk import Param, chain, task
 from airflow.task.trigger_rule import TriggerRule
 
 from include.orchestration import assets
-from include.orchestration.containers import fit_in_container, next_tasks
+from include.orchestration.containers import ContainerFit, next_tasks
 from include.orchestration.dags import (
     choice,
     dag_family,
@@ -91,7 +91,7 @@ def build(spec: UseCase) -> None:
     def train_local(call: Call, key: str) -> dict:
         return call(key)
 
-    train_docker = fit_in_container("train_docker", spec, load_settings(), KEY)
+    train_docker = ContainerFit(task_id="train_docker", spec=spec, settings=load_settings(), key=KEY)
 
     @step(spec, "training.register", outlets=[candidate], trigger_rule=TriggerRule.NONE_FAILED)
     def register_candidate(call: Call, key: str) -> dict:

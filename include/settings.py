@@ -1,30 +1,28 @@
-"""Frozen settings: the only reader of the environment.
+"""Frozen settings.
 
 Every setting is an environment variable ``MOEBIUS_<NAME>``; the defaults run the embedded platform
 below ``var/``.
 """
 
 import json
-import os
 import re
-import time
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings.exceptions import SettingsError as NotJsonError
 
 from include.contracts.audit import AuditKind
 from include.contracts.costs import Prices
-from include.contracts.governance import Level, Role
+from include.contracts.governance import Level, Role, login_faults
 from include.errors import SettingsError
 from include.formats import state_file
 from include.formats.sqlite_files import sqlite_url
 from include.state_root import ROOT, StateRoot
 
-REFERENCE = re.compile(r"\$\{(connection:)?(\w+)\}")
 UNUSABLE = re.compile(r"""[*?"$\\:\x00-\x1f\x7f\ud800-\udfff]""")
 """What no path of state may hold: patterns, quotes, separators of lists, and variables that nobody replaced."""
 DEV_PORTS = 10_000
@@ -202,6 +200,10 @@ class Settings(StateRoot, BaseSettings):
             default = beside.with_name(f"{beside.name}-checkpoints") / self.environment
             object.__setattr__(self, "audit_checkpoints", default)
         object.__setattr__(self, "audit_checkpoints", self.audit_checkpoints.expanduser().resolve())
+        own = (self.airflow_user, "admin")
+        others = [login for login, role in self.airflow_users.items() if (login, role) != own]
+        if faults := dict.fromkeys(login_faults([*others, self.airflow_user])):
+            raise SettingsError(f"MOEBIUS_AIRFLOW_USERS, with MOEBIUS_AIRFLOW_USER: {'; '.join(faults)}")
         for name in ("home", "exchange", "audit_checkpoints"):
             _require_usable(name, getattr(self, name))
         if self.audit_checkpoints.is_relative_to(self.home):
@@ -377,51 +379,7 @@ def load_settings() -> Settings:
             f"MOEBIUS_{'_'.join(map(str, e['loc'])).upper()}={e['input']!r}: {e['msg']}" for e in error.errors()
         )
         raise SettingsError(f"unusable settings: {faults}") from error
-
-
-def resolve(text: str) -> str:
-    """The text with each ``${NAME}`` replaced by that environment variable: so secrets stay out of the spec.
-
-    ``${connection:NAME}`` is the URI of the Airflow connection that ``AIRFLOW_CONN_<NAME>`` holds.
-
-    Raises SettingsError when the variable is not set.
-    """
-    return REFERENCE.sub(_variable, text)
-
-
-def _variable(match: re.Match[str]) -> str:
-    connection, name = match.groups()
-    variable = f"AIRFLOW_CONN_{name.upper()}" if connection else name
-    if variable not in os.environ:
-        raise SettingsError(
-            f"a source needs the environment variable {variable}, which is not set: set it where `make up` is typed, "
-            "then `make down` and `make up`, since a process keeps the environment of its start"
-        )
-    return os.environ[variable]
-
-
-PRIVATE = re.compile(r"PROMETHEUS_MULTIPROC(ESS)?_DIR|(SUPERVISOR|HOLDER)_\w+|MOEBIUS_SERVICE(_PID)?")
-"""Of one process alone: what Feast sets when it is imported (the directory is removed when that process ends), what
-supervisord tells its programs, and which service the process belongs to."""
-
-
-def inherited_environment(*without: str) -> dict[str, str]:
-    """The environment that a process which we start inherits, less the variables named, and without any secret.
-
-    A process is given the secrets that are declared for it.
-    """
-    secret = [f"MOEBIUS_{name.upper()}" for name in SECRETS]
-    left_out = (*secret, *without)
-    return {name: value for name, value in os.environ.items() if name not in left_out and not PRIVATE.fullmatch(name)}
-
-
-def use_utc() -> None:
-    """Make this process reckon in UTC: Feast's SQLite store keeps times as local seconds."""
-    os.environ["TZ"] = "UTC"
-    time.tzset()
-
-
-def default_environment(variables: Mapping[str, str]) -> None:
-    """Set what libraries read from the environment only; what is set there already stays."""
-    for name, value in variables.items():
-        os.environ.setdefault(name, value)
+    except NotJsonError as error:
+        fields = ((name, field) for name, field in Settings.model_fields.items() if f'"{name}"' in str(error))
+        what = "".join(f"MOEBIUS_{name.upper()} is not JSON: {field.description}" for name, field in fields)
+        raise SettingsError(f"unusable settings: {what or error} ({error.__cause__})") from error

@@ -3,11 +3,15 @@
 from airflow.plugins_manager import AirflowPlugin
 
 from include.ui.app import create_app
+from include.ui.warming import WarmPages
 
 
 class MoebiusPages(AirflowPlugin):
     name = "moebius_pages"
     fastapi_apps = [{"app": create_app(), "url_prefix": "/moebius", "name": "Moebius"}]  # noqa: RUF012 - Airflow's form
+    fastapi_root_middlewares = [  # noqa: RUF012 - Airflow's form
+        {"middleware": WarmPages, "args": [], "kwargs": {}, "name": "warm pages"}
+    ]
     external_views = [  # noqa: RUF012 - Airflow's form
         {"name": "Moebius", "href": "/moebius/", "destination": "nav", "url_route": "moebius", "nav_top_level": True}
     ]

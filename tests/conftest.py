@@ -1,5 +1,6 @@
 """The longest first: with two workers the loop runs beside everything else, and both end together."""
 
+import gc
 import os
 
 import pytest
@@ -9,6 +10,19 @@ settings.register_profile("shared_machine", deadline=None)  # how long an exampl
 settings.load_profile("shared_machine")
 # every state root of a test has this key, also one that `make up` did not make
 os.environ.setdefault("MOEBIUS_APPROVAL_KEY", "a2V5IG9mIHRoZSB0ZXN0cywgMzIgYnl0ZXMgbG9uZy4=")
+
+
+gc.disable()  # what is imported and collected stays: no search for garbage while it grows
+
+
+def pytest_collection_finish() -> None:
+    gc.freeze()
+    gc.set_threshold(50_000)  # a search after every 700 new objects takes a tenth of the time of the tests
+    gc.enable()
+
+
+def pytest_sessionfinish() -> None:
+    gc.unfreeze()  # else libraries take what lives until the end for a leak, and print it
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -40,7 +40,6 @@ NEWEST = "newest"
 POLL_SECONDS = 0.002
 PART = 500
 """Events that are sent to Redis in one go."""
-
 UNREADABLE_WINDOW = "a window that cannot be read; its key starts again"
 
 SHRINK = 4
@@ -87,17 +86,15 @@ class RedisEventStream:
         self._url, self._limit, self._group, self._keep = url, limit, group, keep
         self._prefix = f"moebius:{usecase}:{view}"
         keys = ("events", "dead", "results", "windows", "turn", "periods", "times", "homes")
-        named = [f"{self._prefix}:{key}" for key in keys]
-        self._events, self._dead, self._results, self._windows, *more = named
+        self._events, self._dead, self._results, self._windows, *more = (f"{self._prefix}:{key}" for key in keys)
         self._turn, self._periods, self._times, self._homes = more
-        retry = Retry(ExponentialBackoff(cap=0.5, base=0.05), 3)
         self._client: Any = redis.Redis.from_url(
             url,
             decode_responses=True,
             encoding_errors="surrogateescape",  # an entry that is no UTF-8 is put aside, not stumbled over
             socket_timeout=10,
             socket_connect_timeout=5,
-            retry=retry,
+            retry=Retry(ExponentialBackoff(cap=0.5, base=0.05), 3),
         )
 
     def close(self) -> None:
@@ -253,6 +250,11 @@ class RedisEventStream:
         known = ((i, fields, _object(fields.get("result", ""))) for i, fields in entries)
         return [result | {"entry": fields.get("entry", ""), "place": i} for i, fields, result in known if result]
 
+    def forget_results(self, before: datetime) -> int:
+        """Delete the results that were written before; how many."""
+        with self._answering():
+            return int(self._client.xtrim(self._results, minid=int(before.timestamp() * 1000), approximate=False))
+
     def _homes_of(self, pipe: Any, ids: Sequence[str]) -> list[str]:
         return [key for key in pipe.hmget(self._homes, list(ids)) if key] if ids else []
 
@@ -373,8 +375,9 @@ def _bytes(text: str) -> bytes:
 
 
 def _readable(text: str) -> str:
-    """The text, or where its bytes were no UTF-8 one with ``\\xff`` in their place, which is no JSON."""
-    return text.encode(errors="surrogateescape").decode(errors="backslashreplace")
+    """The text, or where its bytes were no UTF-8 one with ``\\xff`` in their place, and words that make it no JSON."""
+    plain = text.encode(errors="surrogateescape").decode(errors="backslashreplace")
+    return plain if plain == text else f"not UTF-8: {plain}"
 
 
 def _encodable(text: str) -> str:

@@ -31,6 +31,14 @@ class MlflowReader:
         self._name = settings.registered
         self._login = httpx.BasicAuth(settings.mlflow_user, settings.mlflow_password_text())
 
+    def lives(self) -> bool:
+        """Whether it answers at all."""
+        try:
+            httpx.get(f"{self.url}/health", timeout=TIMEOUT, verify=certificates.needed(self.url))
+        except httpx.HTTPError:
+            return False
+        return True
+
     def document(self, usecase: str, version: int, path: str) -> str:
         """A text that was stored with the version's run."""
         run = self._version(usecase, version)["run_id"]

@@ -12,15 +12,16 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from include.contracts.development import DatasetRef, ModelRef, TrialRecord
+from include.contracts.development import DatasetRef, ModelFields, ModelRef, TrialRecord
 from include.errors import DamagedFileError, DamagedStateError, NotFoundError, ServiceError
 from include.formats import model_description
-from include.settings import Settings, default_environment
+from include.process_environment import default_environment
+from include.settings import Settings
 
 if TYPE_CHECKING:
     from include.ports.state import Locks, StateStore
 
-MODEL_FILE = "model/model.zip"
+MODEL_FILE, DESCRIPTION_FILE = "model/model.zip", "model/MLmodel"
 DATASET_FILE = "dataset.json"
 KEY_TAG, HASH_TAG = "training_key", "artifact_hash"
 SEARCH_TAG, TRIAL_TAG, PARENT_TAG = "search_key", "trial", "mlflow.parentRunId"
@@ -79,12 +80,13 @@ class MlflowTracker:
         revision: str = "",
         curve: Sequence[Mapping[str, float]] = (),
         tags: Mapping[str, str] | None = None,
+        fields: ModelFields | None = None,
     ) -> ModelRef:
         """Log one run and register its model, once per ``key``: the same key again gives the same version.
 
         Without a key, dataset, parameters and model together are the key. A run that was cut short is completed.
         ``curve`` is the fit step by step (``step``, ``train``, ``validation``); ``tags`` are of run and version, to
-        search by.
+        search by; ``fields`` are the signature that MLflow shows of the version.
         """
         fingerprint = hashlib.sha256(model).hexdigest()
         key = key or _default_key(dataset, parameters, fingerprint)
@@ -99,7 +101,8 @@ class MlflowTracker:
             self._log_figures(run_id, parameters, metrics)
             self._log_steps(run_id, curve)
             self._log_dataset(run_id, dataset)
-            self._log_files(run_id, files)
+            signed = {DESCRIPTION_FILE: _description(run_id, fingerprint, fields)} if fields else {}
+            self._log_files(run_id, files | signed)
             self._client.set_terminated(run_id)
             return self._register(usecase, run_id, tags, dataset)
 
@@ -366,6 +369,24 @@ def _pages(ask: Callable[[str | None], Any]) -> Iterator[Any]:
 
 def _bytes(content: str | bytes) -> bytes:
     return content.encode() if isinstance(content, str) else content
+
+
+def _description(run_id: str, fingerprint: str, fields: ModelFields) -> bytes:
+    """An ``MLmodel`` file, which MLflow reads beside the model; no flavor of MLflow's own loads the model."""
+    from mlflow.models import Model, ModelSignature
+    from mlflow.types.schema import Array, ColSpec, DataType, Schema
+
+    def schema(types: Mapping[str, str], required: bool) -> Any:
+        kinds = {name: Array(DataType.float) if kind == "floats" else DataType[kind] for name, kind in types.items()}
+        return Schema([ColSpec(kind, name, required=required) for name, kind in kinds.items()])
+
+    signature = ModelSignature(schema(fields.inputs, required=False), schema(fields.outputs, required=True))
+    file = {"data": Path(MODEL_FILE).name, "sha256": fingerprint}
+    described = Model(
+        artifact_path=str(Path(MODEL_FILE).parent), run_id=run_id, signature=signature, model_uuid=fingerprint[:32],
+        flavors={"moebius": file},
+    )  # fmt: skip
+    return str(described.to_yaml()).encode()
 
 
 def _default_key(dataset: DatasetRef, parameters: Mapping[str, Any], fingerprint: str) -> str:

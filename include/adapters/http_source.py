@@ -32,6 +32,10 @@ TRY_AGAIN = {408, 425, 429, *range(500, 600)} - {501, 505, 506, 510, 511}
 
 NAME = re.compile(r"[A-Za-z_][A-Za-z_-]{0,30}")
 MOST_NAMES = 10
+HEADER = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"), re.compile(r"([!-~]([ \t!-~]*[!-~])?)?")
+"""A name and a value that a client can send (RFC 9110)."""
+NO_CONTENT = object()
+"""The answer with status 204: it has no rows, and says so."""
 
 
 class TryAgainError(Exception):
@@ -58,13 +62,22 @@ class HttpSource:
         ServiceError
             it did not answer, or still throttled, after all attempts.
         """
-        own = {name: self._resolve(value) for name, value in self._options.headers.items()}
-        headers = httpx.Headers({"Accept-Encoding": "gzip, deflate"} | own)
         fields = JsonRows(list(source.columns), source.never_empty)
-        with httpx.Client(headers=headers, timeout=self._options.timeout_seconds) as client:
+        with httpx.Client(headers=self._headers(), timeout=self._options.timeout_seconds) as client:
             for rows in self._pages(client, window):
                 yield fields.batch(rows)
         yield from fields.end()
+
+    def _headers(self) -> httpx.Headers:
+        own = {name: self._resolve(value) for name, value in self._options.headers.items()}
+        if unfit := [
+            name for name, value in own.items() if not (HEADER[0].fullmatch(name) and HEADER[1].fullmatch(value))
+        ]:
+            raise SourceError(
+                f"{self._options.url}: the headers {unfit} cannot be sent: a value is printable ASCII without a line "
+                "break, or a space at its ends; correct 'headers', or the variable that has it"
+            )
+        return httpx.Headers({"Accept-Encoding": "gzip, deflate"} | own)
 
     def _address(self, window: Window | None) -> httpx.URL:
         """Of the first page."""
@@ -77,7 +90,17 @@ class HttpSource:
             wanted[paging.size_parameter] = str(paging.size)
         if paging and paging.by in ("page", "offset"):
             wanted[str(paging.parameter)] = str(paging.start)
-        return httpx.URL(self._resolve(self._options.url)).copy_merge_params(wanted)
+        try:
+            address = httpx.URL(self._resolve(self._options.url)).copy_merge_params(wanted)
+            fits = address.scheme in ("http", "https") and address.host
+        except (httpx.InvalidURL, UnicodeError):
+            fits = False
+        if not fits:
+            raise SourceError(
+                f"{self._options.url}: with its parameters it is no address that begins with http:// or https:// and a "
+                "host; correct 'url' or 'parameters', or the variable that has a part of it"
+            )
+        return address
 
     def _pages(self, client: httpx.Client, window: Window | None) -> Iterator[list[dict[str, Any]]]:
         address: httpx.URL | None = self._address(window)
@@ -102,6 +125,8 @@ class HttpSource:
     def _next(self, headers: httpx.Headers, answer: Any, address: httpx.URL, rows: int) -> httpx.URL | None:
         """Address of the next page; None after the last."""
         if (paging := self._options.paging) is None:
+            if self._next_link(headers):
+                raise SourceError(f"{self._options.url}: the answer links to a next page; set 'paging' to {{by: link}}")
             return None
         if paging.by == "link":
             return self._linked(_at(answer, paging.next) if paging.next else self._next_link(headers), address)
@@ -133,17 +158,17 @@ class HttpSource:
         )
 
     def _linked(self, link: Any, address: httpx.URL) -> httpx.URL | None:
-        if not link:
+        if link in (None, "", False):
             return None
         try:
-            following = address.join(str(link)).copy_with(fragment=None)  # a server never sees the fragment
-        except (httpx.InvalidURL, UnicodeEncodeError):
+            following = address.join(httpx.URL(link)).copy_with(fragment=None)  # a server never sees the fragment
+        except (httpx.InvalidURL, UnicodeError, TypeError):
             raise SourceError(
                 f"{self._options.url}: the link to the next page is no address; correct 'paging', or the API"
             ) from None
         if (following.scheme, following.netloc) != (address.scheme, address.netloc):
             raise SourceError(f"{self._options.url}: the next page is on another host, which must not get the headers")
-        return following
+        return following if following.userinfo else following.copy_with(userinfo=address.userinfo)
 
     def _ask(self, client: httpx.Client, address: httpx.URL) -> tuple[httpx.Headers, Any]:
         """Headers and JSON of the answer."""
@@ -181,6 +206,10 @@ class HttpSource:
             status = f"status {response.status_code} {response.reason_phrase}"
             advice = "correct 'options' in usecase.yaml, or the rights of its key"
             raise SourceError(f"{self._options.url} answered with {status}; {advice}")
+        if response.status_code == httpx.codes.PARTIAL_CONTENT and self._options.paging is None:
+            raise SourceError(f"{self._options.url} answered with a part of its rows (status 206); set 'paging'")
+        if response.status_code == httpx.codes.NO_CONTENT:
+            return response.headers, NO_CONTENT
         return response.headers, self._json(response, self._decoded(response, content))
 
     def _decoded(self, response: httpx.Response, content: bytes) -> bytes:
@@ -210,7 +239,7 @@ class HttpSource:
             ) from None
 
     def _records(self, answer: Any) -> list[dict[str, Any]]:
-        rows = _at(answer, self._options.records)
+        rows = [] if answer is NO_CONTENT else _at(answer, self._options.records)
         if isinstance(rows, list) and all(isinstance(row, dict) for row in rows):
             return rows
         has = _names(answer) if isinstance(answer, dict) else type(answer).__name__

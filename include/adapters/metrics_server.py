@@ -1,11 +1,11 @@
 """Prometheus: its HTTP API, its configuration and how it is started."""
 
 import json
+import math
 import shutil
 import subprocess
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
-from itertools import pairwise
 from pathlib import Path
 from string import Template
 from tempfile import NamedTemporaryFile
@@ -24,22 +24,38 @@ from include.settings import ROOT, Settings
 TEMPLATE = ROOT / "docker" / "prometheus" / "prometheus.yml"
 GATEWAY_TARGETS = "gateway.json"
 SEVERITIES = get_args(Severity)
+STEPS, MOST_STEPS = (60, 300, 1200, 3600, 21600, 43200), 1100
+"""Seconds of the coarse steps of a history of alerts: the shortest that are no more than these over the whole time."""
+FINER, BLOCK, LOOKS = 1200, 3, 48
+"""Where an alert began or ended, ``BLOCK`` coarse steps are read again, each in ``FINER`` ones of a second or more."""
+STATE = frozenset({("__name__", "ALERTS"), ("alertstate", "firing")})
+BINARY, SAMPLES = "binary expression must contain", "the answer must have"
+"""What Prometheus says of a factor of a product, and what is meant of a whole query."""
+Labels = frozenset[tuple[str, str]]
+Spans = dict[Labels, dict[float, tuple[float, float]]]
+"""Labels of an alert → since when it is active → first and last second in which it fired."""
 RETENTION = "400d"  # a year of monthly figures and a little more
 
 
 def query_fault(query: str) -> str:
-    """Why a query with placeholders is no PromQL, in Prometheus' words; '' when it is, or promtool is not installed."""
+    """Why a query with placeholders cannot be asked, in Prometheus' words; '' when it can, or without promtool.
+
+    Its answer must be samples or one number: a text or a range of samples would fail when it is asked.
+    """
     if (promtool := shutil.which("promtool")) is None:
         return ""
     filled = Template(query).safe_substitute(usecase="u", champion="r0001", challenger="r0002", window="30s")
-    rules = {"groups": [{"name": "query", "rules": [{"record": "query", "expr": filled}]}]}
+    numbers = f"(\n{filled}\n) * 1"  # on lines of its own: it may end with a comment
+    rules = {"groups": [{"name": "query", "rules": [{"record": "query", "expr": each} for each in (filled, numbers)]}]}
     with NamedTemporaryFile("w", suffix=".yml") as file:
         file.write(json.dumps(rules))
         file.flush()
         checked = subprocess.run([promtool, "check", "rules", file.name], capture_output=True, text=True, check=False)
     if checked.returncode == 0:
         return ""
-    return next((line.rpartition("parse error: ")[2] for line in checked.stderr.splitlines() if "parse" in line), "")
+    words = [line.strip() for line in checked.stderr.splitlines() if line.strip()]
+    said = next((line for line in words if "parse" in line), words[-1] if words else "promtool refuses it")
+    return said.rpartition("parse error: ")[2].replace(BINARY, SAMPLES)
 
 
 class Prometheus:
@@ -60,6 +76,14 @@ class Prometheus:
         if data["resultType"] == "scalar":
             return [({}, float(data["result"][1]))]
         return [(dict(sample["metric"]), float(sample["value"][1])) for sample in data["result"]]
+
+    def lives(self) -> bool:
+        """Whether it answers at all, be it ready or not."""
+        try:
+            httpx.get(f"{self.url}/-/healthy", timeout=self.timeout, verify=certificates.needed(self.url))
+        except httpx.HTTPError:
+            return False
+        return True
 
     def rules(self) -> int:
         """How many alert rules it evaluates; raises ServiceError when it does not answer."""
@@ -86,29 +110,51 @@ class Prometheus:
 
     def all_firing(self, seconds: float) -> list[FiringAlert]:
         """Every alert of our rules that fires now; raises ServiceError when Prometheus does not answer in time."""
-        alerts = self._get("/api/v1/alerts", {}, seconds)["alerts"]
+        groups = self._get("/api/v1/rules", {"type": "alert"}, seconds)["groups"]
         ours = [
-            _firing_alert(a) for a in alerts if a["state"] == "firing" and a["labels"].get("severity") in SEVERITIES
+            _firing_alert(alert, timedelta(seconds=rule["duration"]))
+            for group in groups
+            for rule in group["rules"]
+            for alert in rule["alerts"]
+            if alert["state"] == "firing" and alert["labels"].get("severity") in SEVERITIES
         ]
         return sorted(ours, key=lambda a: (a.usecase, a.name, a.release))
 
-    def fired(self, usecase: str, since: datetime, until: datetime, step: timedelta) -> list[FiredAlert]:
-        """Every alert on the use case ('': on the platform) that fired in this time, to the step, oldest first.
+    def fired(self, usecase: str, since: datetime, until: datetime) -> list[FiredAlert]:
+        """Every alert on the use case ('': on the platform) that fired in this time, oldest first.
 
+        Two looks at steps that lie at multiples of their length, so that the past reads the same whenever it is asked
+        for: coarse ones over the whole time, then fine ones where an alert began or ended, the newest ``LOOKS`` times.
         Raises ServiceError when Prometheus does not answer.
         """
-        which, seconds = f'ALERTS{{alertstate="firing",usecase="{usecase}"}}', max(1, round(step.total_seconds()))
-        now = [frozenset(labels.items()) for labels, _ in self.query(which)]
-        asked = {"query": f"max_over_time({which}[{seconds}s])", "step": str(seconds)}
-        bounds = {name: f"{at.timestamp():.0f}" for name, at in (("start", since), ("end", until))}
-        series = self._get("/api/v1/query_range", asked | bounds)["result"]
-        still = {labels - {("__name__", "ALERTS")} for labels in now}
+        step = next((s for s in STEPS if (until - since).total_seconds() <= MOST_STEPS * s), STEPS[-1])
+        seen, length = self._active(usecase, since.timestamp(), until.timestamp(), step), BLOCK * step
+        edges = {at // length * length for times in seen.values() for at in _edges(times, step)}
+        looked, fine = sorted(edges)[-LOOKS:], max(1, step // FINER)
+        spans: Spans = {}
+        for start in looked:
+            _extend(spans, self._active(usecase, start, start + length, fine), fine)
+        unlooked = lambda times: {at: active for at, active in times.items() if at // length * length not in looked}  # noqa: E731
+        _extend(spans, {labels: unlooked(times) for labels, times in seen.items()}, step)
+        firing = {frozenset(labels.items()) - STATE for labels, _ in self.query(_firing_series(usecase))}
         found = [
-            one
-            for each in series
-            for one in _spans(each["metric"], [float(at) for at, _ in each["values"]], seconds, still)
+            _fired(labels, span, still=labels in firing and active == max(of))
+            for labels, of in spans.items()
+            for active, span in of.items()
         ]
         return sorted(found, key=lambda one: (one.since, one.name))
+
+    def _active(self, usecase: str, start: float, end: float, step: int) -> dict[Labels, dict[float, float]]:
+        """Of each alert that fired: start of a step → since when the newest alert that fired in it is active."""
+        fired = f"count_over_time({_firing_series(usecase)}[{step}s])"
+        query = f'max_over_time(ALERTS_FOR_STATE{{usecase="{usecase}"}}[{step}s]) and ignoring(alertstate) {fired}'
+        first, last = start // step * step + step, math.ceil(end / step) * step
+        asked = {"query": query, "start": f"{first:.0f}", "end": f"{last:.0f}", "step": str(step)}
+        series = self._get("/api/v1/query_range", asked)["result"]
+        return {
+            frozenset(one["metric"].items()): {float(at) - step: float(active) for at, active in one["values"]}
+            for one in series
+        }
 
     async def firing(self) -> list[Alert]:
         """The firing alerts of all use cases; raises ServiceError when Prometheus does not answer."""
@@ -131,20 +177,35 @@ class Prometheus:
         return dict(body["data"])
 
 
-def _spans(
-    labels: Mapping[str, str], at: list[float], step: int, firing: Collection[frozenset[tuple[str, str]]]
-) -> Iterator[FiredAlert]:
-    """One for each run of neighbouring steps ``at`` in which a series of alerts had a sample."""
+def _firing_series(usecase: str) -> str:
+    return f'ALERTS{{alertstate="firing",usecase="{usecase}"}}'
+
+
+def _edges(times: Mapping[float, float], step: int) -> Iterator[float]:
+    """Steps in which an alert began or ended: beside one of them it is another alert, or none."""
+    for at, active in times.items():
+        if times.get(at - step) != active or times.get(at + step) != active:
+            yield at
+
+
+def _extend(spans: Spans, seen: Mapping[Labels, Mapping[float, float]], step: int) -> None:
+    """Each alert, named by since when it is active, reaches over the steps in which it was seen."""
+    for labels, times in seen.items():
+        of = spans.setdefault(labels, {})
+        for at, active in times.items():
+            begin, end = of.get(active, (at, at + step))
+            of[active] = (min(begin, at), max(end, at + step))
+
+
+def _fired(labels: Labels, span: tuple[float, float], *, still: bool) -> FiredAlert:
+    named = dict(labels)
     own = {"alertname", "alertstate", "usecase", "severity", "release", "asks", "__name__"}
-    about = {name: value for name, value in labels.items() if name not in own}
-    breaks = [k for k in range(1, len(at)) if at[k] - at[k - 1] > 1.5 * step]
-    for first, end in pairwise([0, *breaks, len(at)]):
-        last = end == len(at) and frozenset(labels.items()) - {("__name__", "ALERTS")} in firing
-        yield FiredAlert(
-            name=labels["alertname"], severity=_severity(labels), release=labels.get("release", ""), about=about,
-            since=datetime.fromtimestamp(at[first] - step, UTC),
-            until=None if last else datetime.fromtimestamp(at[end - 1], UTC),
-        )  # fmt: skip
+    begin, end = (datetime.fromtimestamp(at, UTC) for at in span)
+    return FiredAlert(
+        name=named["alertname"], severity=_severity(named), release=named.get("release", ""),
+        about={name: value for name, value in named.items() if name not in own},
+        since=begin, until=None if still else end,
+    )  # fmt: skip
 
 
 def _severity(labels: Mapping[str, str]) -> Severity:
@@ -159,12 +220,15 @@ def _firing(data: Mapping[str, Any]) -> list[Alert]:
     return sorted((_alert(a) for a in ours), key=lambda a: (a.usecase, a.name, a.release, a.period))
 
 
-def _firing_alert(alert: Mapping[str, Any]) -> FiringAlert:
+def _firing_alert(alert: Mapping[str, Any], wait: timedelta) -> FiringAlert:
+    """It fires since its condition has held for the ``wait`` of its rule: the begin that ``fired`` tells, too."""
     labels, notes = {"usecase": "", "release": "", **alert["labels"]}, alert["annotations"]
     named = {name: labels[name] for name in ("usecase", "severity", "release")}
     said = {name: notes.get(name, "") for name in ("summary", "action")}
     asks = labels.get("asks") == "retrain_trigger"
-    return FiringAlert(name=labels["alertname"], **named, **said, since=alert.get("activeAt"), asks=asks)
+    active = alert.get("activeAt")
+    since = datetime.fromisoformat(active).astimezone(UTC) + wait if active else None
+    return FiringAlert(name=labels["alertname"], **named, **said, since=since, asks=asks)
 
 
 def _alert(alert: Mapping[str, Any]) -> Alert:

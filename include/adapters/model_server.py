@@ -16,7 +16,8 @@ import numpy as np
 from include.contracts.encoding import category
 from include.errors import DataError, DeploymentError, RequestFailedError, RequestRefusedError, ServiceError
 from include.formats import certificates
-from include.settings import Settings, inherited_environment
+from include.process_environment import inherited_environment
+from include.settings import Settings
 
 PROTOCOL = {"string": "BYTES", "float": "FP32", "double": "FP64", "timestamp": "FP64"}
 AWAY = ("StatusCode.UNAVAILABLE", "StatusCode.DEADLINE_EXCEEDED", "StatusCode.CANCELLED")
@@ -298,9 +299,11 @@ def _tensor(name: str, kind: str, values: list[Any], width: int) -> Any:
 
 
 def _text(value: Any) -> bytes:
-    """Text travels as bytes, a missing one as none."""
+    """Text travels as bytes, a missing one as none; a scalar is spelled. Raises TypeError for a list or mapping."""
     if _is_missing(value):
         return b""
+    if isinstance(value, list | tuple | dict | set | np.ndarray):
+        raise TypeError
     return value if isinstance(value, bytes) else (category(value) or "").encode()
 
 

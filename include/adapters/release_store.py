@@ -2,6 +2,7 @@
 
 import hashlib
 import logging
+import re
 import shutil
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
@@ -26,6 +27,7 @@ from include.ports.state import Locks
 
 log = logging.getLogger(__name__)
 MANIFEST, VERSION, RETIRED = "release.json", "model_version", "retired.json"
+NAME = re.compile(r"r\d+")
 UNSIGNED = (ENVELOPE, TEST_REPORT, TEST_ENVELOPE)
 """What the envelope of a release does not name: itself, and the test report, which has one of its own."""
 
@@ -50,19 +52,20 @@ class DirectoryReleases:
     def get(self, usecase: str, name: str) -> ReleaseRef:
         """Raises NotFoundError, naming the releases that there are, or that it was retired; DamagedStateError."""
         path = self.root / usecase / name
-        if name not in self._names(usecase) and (ended := self._ended(usecase, name)):
-            raise NotFoundError(
-                f"release {name} of {usecase} was retired on {ended.at:%Y-%m-%d} by {ended.by}: it neither serves nor "
-                f"comes back; there are {self._names(usecase)}"
-            )
-        if name not in self._names(usecase):
-            raise NotFoundError(f"{usecase} has no release {name!r}; there are {self._names(usecase)}")
+        if not self._is_there(usecase, name):
+            raise self._unknown(usecase, name)
         return ReleaseRef(
             usecase=usecase,
             name=name,
             model_version=_number(path / VERSION),
             path=str(path),
             content_hash=hashlib.sha256(state_file.read(path / MANIFEST).encode()).hexdigest(),
+        )
+
+    def newest(self, usecase: str) -> ReleaseRef | None:
+        """The newest that is not damaged."""
+        return next(
+            (found for name in reversed(self._names(usecase)) if (found := self._readable(usecase, name))), None
         )
 
     def all(self, usecase: str) -> list[ReleaseRef]:
@@ -173,9 +176,22 @@ class DirectoryReleases:
         return sorted((p.name for p in (self.root / usecase).glob("r[0-9]*")), key=release_number)
 
     def _names(self, usecase: str) -> list[str]:
-        homes = ((name, self.root / usecase / name) for name in self._given(usecase))
-        there = ((name, home) for name, home in homes if state_file.exists(home / MANIFEST))
-        return [name for name, home in there if not state_file.exists(home / RETIRED)]
+        return [name for name in self._given(usecase) if self._is_there(usecase, name)]
+
+    def _is_there(self, usecase: str, name: str) -> bool:
+        """Whether a release has this name now; no other one is looked at."""
+        home = self.root / usecase / name
+        named = NAME.fullmatch(name) is not None
+        return named and state_file.exists(home / MANIFEST) and not state_file.exists(home / RETIRED)
+
+    def _unknown(self, usecase: str, name: str) -> NotFoundError:
+        names = self._names(usecase)
+        if ended := self._ended(usecase, name):
+            return NotFoundError(
+                f"release {name} of {usecase} was retired on {ended.at:%Y-%m-%d} by {ended.by}: it neither serves nor "
+                f"comes back; there are {names}"
+            )
+        return NotFoundError(f"{usecase} has no release {name!r}; there are {names}")
 
 
 def _differences(directory: Path, files: Mapping[str, str], digest: Callable[[Path], str]) -> list[str]:

@@ -21,6 +21,8 @@ IBIS = {
     "boolean": "boolean",
     "timestamp": "timestamp('UTC')",
 }
+STAGED = {**IBIS, "timestamp": "timestamp('UTC', 6)"}
+"""As ``collect`` writes them."""
 Origin = tuple[str, str]
 """(table, column)"""
 Lineage = dict[str, dict[str, frozenset[Origin]]]
@@ -40,7 +42,7 @@ def of_tables(spec: UseCase) -> tuple[Lineage, Lineage]:
 def expressions(spec: UseCase) -> tuple[dict[str, ibis.Table], dict[str, ibis.Table]]:
     """What ``process`` and ``build`` make of tables without rows. Raises SpecError when they cannot be used."""
     raw = {
-        name: ibis.table({c: IBIS.get(kind, "timestamp('UTC')") for c, kind in source.columns.items()}, name=name)
+        name: ibis.table({column: STAGED[kind] for column, kind in source.columns.items()}, name=name)
         for name, source in spec.sources.items()
     }
     cleaned = modules.tables(spec.name, "process", ["events"], raw)

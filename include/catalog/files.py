@@ -1,5 +1,6 @@
 """Where the written catalog is and how it is read; imports nothing heavy, so pages and tasks can afford it."""
 
+from functools import lru_cache
 from pathlib import Path
 
 from include.catalog.entries import Catalog
@@ -14,10 +15,17 @@ def read(directory: Path) -> Catalog:
     if not state_file.exists(directory / FILE):
         name = directory.name
         raise NotFoundError(f"{name} has no catalog yet: run {name}.catalog, or publish a period")
+    stamp = state_file.stamp((directory / FILE).stat()) if (directory / FILE).is_file() else ""
     try:
-        return Catalog.read_back(state_file.read(directory / FILE), directory / FILE)
+        return _written(directory / FILE, stamp)
     except DamagedStateError as error:
         raise DamagedStateError(f"{error}; or run {directory.name}.catalog, which writes it again") from None
+
+
+@lru_cache(maxsize=64)
+def _written(file: Path, stamp: str) -> Catalog:
+    """``stamp``: a file that was written anew is read anew."""
+    return Catalog.read_back(state_file.read(file), file)
 
 
 def sheet(directory: Path, table: str, kind: str = "html") -> str:

@@ -76,24 +76,25 @@ def _found(services: "Services", given: dict[str, Any], login: str | None, newes
     asked = {name: value for name, value in wanted.asked.items() if name not in ("text", "what")}
     facts = {"filters": asked, "as": reading.login}
     with looked_at(services.adapters.audit, by_command("access", "search_audit_log", facts=facts)):
-        entries = services.adapters.audit.entries(wanted.since, wanted.until)
+        entries = services.adapters.audit.entries(wanted.since, wanted.until, wanted.exact)
         return audit_search.find(entries, wanted, reading, newest)
 
 
 def _one(services: "Services", day: str, number: int, login: str | None) -> dict[str, Any]:
     from include.errors import NotFoundError
+    from include.governance.audit_search import with_event
     from include.governance.audited import looked_at
     from include.services.command_events import by_command
 
     reading = _reading(services, login)
     event = by_command("access", "show_audit_event", what=f"{day}/{number}", facts={"as": reading.login})
     with looked_at(services.adapters.audit, event):
-        for entry in services.adapters.audit.entries():
+        for entry in map(with_event, services.adapters.audit.entries()):
             if (entry.day, entry.number) == (day, number) and entry.event and reading.sees(entry.event):
                 return reading.shown(entry).json_dict()
         raise NotFoundError(
-            f"the audit log has no event {day}/{number} for this reader: it is none, its retention is over, or its "
-            "place holds a batch of predictions; `moebius audit search` lists places"
+            f"the audit log has no event {day}/{number} for this reader: it is none, or its retention is over; "
+            "`moebius audit search` lists places"
         )
 
 

@@ -43,7 +43,8 @@ def moebius() -> None:
 
     Start with `moebius demo`, which plays the whole loop on real flight data, or with `moebius up`.
     """
-    from include.settings import default_environment, load_settings, use_utc
+    from include.process_environment import default_environment, use_utc
+    from include.settings import load_settings
 
     os.umask(0o077)  # what a command writes is readable by its owner only
     use_utc()
@@ -73,15 +74,15 @@ app.command(rich_help_panel=DEVELOPMENT)(bench.bench)
 
 
 def run() -> None:
-    """The console script. An error of Moebius, or a full disk, ends it with 1 and one line, without a traceback."""
+    """The console script. An error of Moebius, a full disk or an unusable state root ends it with 1 and one line."""
     try:
         app()
     except MoebiusError as error:
         sys.exit(report(error))
     except Exception as error:
-        from include.services.disks import disk_full
+        from include.services.disks import disk_full, unusable_place
         from include.settings import load_settings
 
-        if fault := disk_full(load_settings(), error):
+        if fault := disk_full(load_settings(), error) or unusable_place(load_settings(), error):
             sys.exit(report(fault))
         raise

@@ -35,8 +35,8 @@ def read(
     from include.services.composition import services
     from include.specification.loader import load_usecase
 
-    usecase, _, name = table.partition(".")
-    if not name:
+    usecase, _, name = table.rpartition(".")
+    if not usecase:
         raise typer.BadParameter(f"{table!r} is not <use case>.<table>")
     equal = dict(map(condition, entity or []))
     wanted = Period(period) if period else None

@@ -20,7 +20,8 @@ def reproduce(model: Annotated[str, typer.Argument(help="<use case>/<version>, l
 
     Of a refit, the model that was judged (its proof) is trained again too; of a recalibrated model, the calibrator is
     fitted again, then the model that it was before. Ends with 0 when they agree within what the
-    trainer allows, with 1 when they do not, with 2 when that cannot be determined. The platform must be up.
+    trainer allows, with 1 when they do not, with 2 when that cannot be determined. The audit log has what came of it.
+    The platform must be up.
     """
     usecase, _, version = model.partition("/")
     if not (version.isascii() and version.isdigit()):
@@ -38,9 +39,24 @@ def _reproduced(usecase: str, version: int) -> bool:
 
     spec, made, outcomes = load_usecase(usecase), services(), []
     for one in with_proof(spec, made, version):
-        outcomes.append(reproduction(spec, made, one))
-        print(visible(f"{usecase}/{one}\n{outcomes[-1].describe()}"))
+        outcomes.append(recorded(spec, made, one))
     return all(outcome.reproduced for outcome in outcomes)
+
+
+def recorded(spec: "UseCase", services: "Services", version: int) -> "Reproduction":
+    """Train the version again and print what came of it; the audit log has it, ``done`` when the answers agree."""
+    from include.governance.audited import ended, outcome_of
+    from include.services.command_events import by_command
+
+    log, event = services.adapters.audit, by_command("use", "reproduce", usecase=spec.name, what=f"version {version}")
+    try:
+        found = reproduction(spec, services, version)
+    except MoebiusError as error:
+        log.append([ended(event, outcome_of(error), error=type(error).__name__)])
+        raise
+    print(visible(f"{spec.name}/{version}\n{found.describe()}"))
+    log.append([ended(event, "done" if found.reproduced else "failed", **found.json_dict())])
+    return found
 
 
 def with_proof(spec: "UseCase", services: "Services", version: int) -> list[int]:
@@ -55,7 +71,7 @@ def reproduction(spec: "UseCase", services: "Services", version: int) -> "Reprod
     """Train the version again; errors as ``development.reproduction.reproduce`` says."""
     from include.development.environment import FIT_ENVIRONMENT, environment
     from include.loop.data_versions import rebuild_dataset
-    from include.settings import default_environment
+    from include.process_environment import default_environment
 
     default_environment(FIT_ENVIRONMENT)  # before the libraries that read it
     from include.development.reproduction import reproduce

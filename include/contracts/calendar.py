@@ -82,6 +82,14 @@ class Span(Text):
         count, unit = self.split()
         return int(count) * _HOURS[unit.rstrip("s")]
 
+    @property
+    def longest(self) -> float:
+        """As many hours as it lasts at most by a clock that is never set: of months those with the most days count."""
+        if not self.endswith(("month", "months")):
+            return self.hours
+        begins = [datetime(2000 + n // 12, n % 12 + 1, 1) for n in range(48)]  # four years, of which one has 366 days
+        return max(begin + self._length - begin for begin in begins).total_seconds() / 3600
+
     def before(self, moment: datetime, timezone: str = "UTC") -> datetime:
         """The moment so long before an aware one, UTC; days, weeks and months by the clock of the zone."""
         return self._shifted(moment, -self._length, timezone)
@@ -91,7 +99,7 @@ class Span(Text):
         return self._shifted(moment, self._length, timezone)
 
     def _shifted(self, moment: datetime, length: relativedelta, timezone: str) -> datetime:
-        if self.split()[1].startswith("hour"):
+        if self.split()[1].startswith("hour") or not self.hours:  # no day after the second 01:30 is no hour before it
             return moment.astimezone(UTC) + length
         return (moment.astimezone(ZoneInfo(timezone)) + length).astimezone(UTC)
 

@@ -18,6 +18,10 @@ class Prices(Record):
     storage_gb_month: float = Field(0.0, ge=0)
 
 
+LARGEST = 2**63
+"""Whole numbers of the lake are below."""
+
+
 class TaskCost(Record):
     """What each attempt of a task took: seconds, CPU time and memory.
 
@@ -28,15 +32,17 @@ class TaskCost(Record):
     family: str = Field(description="DAG family")
     task: str = Field(description="task of the DAG")
     run: str = Field(description="run of the DAG")
-    map_index: int = Field(default=-1, description="number of a mapped task, -1 for another")
-    attempt: int = Field(default=1, description="attempt, from 1")
+    map_index: int = Field(default=-1, ge=-1, lt=LARGEST, description="number of a mapped task, -1 for another")
+    attempt: int = Field(default=1, ge=0, lt=LARGEST, description="attempt, from 1")
     ended_at: Moment = Field(description="when it ended, UTC")
     outcome: Literal["done", "failed"] = Field(description="how it ended")
-    seconds: float = Field(description="seconds on the clock")
-    cpu_seconds: float = Field(description="seconds on the CPU, of all threads and of processes that it started")
-    gpu_seconds: float = Field(default=0.0, description="seconds for which it held a GPU")
-    peak_bytes: int = Field(description="largest resident memory of its process, bytes")
-    version: int | None = Field(default=None, description="model version that it names")
+    seconds: float = Field(allow_inf_nan=False, description="seconds on the clock")
+    cpu_seconds: float = Field(
+        allow_inf_nan=False, description="seconds on the CPU, of all threads and of processes that it started"
+    )
+    gpu_seconds: float = Field(default=0.0, allow_inf_nan=False, description="seconds for which it held a GPU")
+    peak_bytes: int = Field(ge=0, lt=LARGEST, description="largest resident memory of its process, bytes")
+    version: int | None = Field(default=None, ge=0, lt=LARGEST, description="model version that it names")
     release: str = Field(default="", description="release that it names")
 
     @property

@@ -14,6 +14,15 @@ from include.errors import TrainingError
 Remaining = Literal["search", "fit", "registration"]
 """What a training that was ordered needs next."""
 
+FieldType = Literal["double", "float", "long", "string", "floats"]
+
+
+class ModelFields(Record):
+    """What a model takes and what it answers: name → type; ``floats`` are one number for each class or cluster."""
+
+    inputs: dict[str, FieldType]
+    outputs: dict[str, FieldType]
+
 
 class PartRef(Record):
     """One part of a dataset: a Parquet file of encoded rows and the hash of its event ids and content."""

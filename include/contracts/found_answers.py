@@ -10,10 +10,14 @@ read it."""
 
 
 class Truth(Record):
-    """What became known of the event; ``value`` as it was published, None unless ``known``."""
+    """What became known of the event; ``value`` as it was published, None unless ``known``.
+
+    ``met``: whether the answer was this class; None unless a class is answered, and the role reads it.
+    """
 
     state: TruthState
     value: Any = None
+    met: bool | None = None
 
 
 class Explanation(Record):
@@ -46,10 +50,11 @@ class FoundAnswer(Record):
 
 class FoundAnswers(Record):
     """Newest events first; ``more``: there are older ones than were asked for. ``hidden``: columns that the role may
-    not read, by table."""
+    not read, by table. ``threshold``: the probability from which on the answer is class 1, for binary tasks."""
 
     usecase: str
     role: str
     answers: list[FoundAnswer]
     more: bool
     hidden: dict[str, list[str]] = {}
+    threshold: float | None = None

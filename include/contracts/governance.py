@@ -1,5 +1,8 @@
 """Roles, privacy levels and exports."""
 
+import re
+import unicodedata
+from collections.abc import Iterator, Sequence
 from typing import Annotated, Literal, get_args
 
 from pydantic import Field
@@ -15,6 +18,36 @@ for, ``auditor`` reads who did what; none of these four does another's work. ``a
 Level = Literal["none", "public", "internal", "personal"]
 """How far a role may read: columns of this privacy class and below."""
 LEVELS: tuple[Level, ...] = get_args(Level)
+
+
+NO_PERSON = (
+    "manual",
+    "scheduled",
+    "backfill",
+    "asset_triggered",
+    "asset_materialization",
+    "operator_triggered",
+    "nobody",
+    "anonymous",
+)
+"""What records say in place of a login: how a run started, or that nobody is known."""
+LOGIN = re.compile(r"[\w.@+-]{1,100}")
+"""The name of a person. Airflow separates logins and roles by other characters."""
+
+
+def login_faults(logins: Sequence[str]) -> Iterator[str]:
+    """What is wrong with logins that may be taken for another, and so could approve what that one asked for."""
+    seen: dict[str, str] = {}
+    for login in logins:
+        alike = seen.setdefault(unicodedata.normalize("NFKC", login).casefold(), login)
+        if not LOGIN.fullmatch(login):
+            yield f"{login!r} is no login: write it in 1 to 100 letters, digits and . _ - @ +"
+        if logins.count(login) > 1:
+            yield f"{login!r} is there twice, with two roles; name it once"
+        elif alike != login:
+            yield f"{login!r} and {alike!r} differ by the case or width of letters at most; rename one"
+        if login in NO_PERSON:
+            yield f"{login!r} is what records say where no person is known; choose another name"
 
 
 ExperimentRight = Literal["none", "read", "admin"]

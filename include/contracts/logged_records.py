@@ -29,7 +29,40 @@ AHEAD = 2 * 24 * 3600.0
 """Seconds by which the model server's clock may be ahead: a step by a day costs no record."""
 
 Text = Annotated[str, Field(min_length=1)]
+Moment = Annotated[float, Field(ge=0, le=LATEST)]
 STRICT = ConfigDict(strict=True, extra="ignore", allow_inf_nan=False)
+
+
+HOUR = 3600
+MOST_ROWS = 2**31
+"""Answers of an hour that a log may say that it lacks."""
+
+
+@with_config(STRICT)
+class LostHour(TypedDict):
+    """Answers of a release that are not in the log, by the hour of their events (epoch seconds)."""
+
+    release: Text
+    hour: Annotated[int, Field(ge=0, le=LATEST)]
+    rows: Annotated[int, Field(ge=1, le=MOST_ROWS)]
+
+
+@with_config(STRICT)
+class Gap(TypedDict):
+    """What the model server could not write, when, and why."""
+
+    since: Moment
+    until: Moment
+    reason: str
+    lost: list[LostHour]
+
+
+@with_config(STRICT)
+class GapLine(TypedDict):
+    gap: Gap
+
+
+GAP_LINE = TypeAdapter(GapLine)
 
 
 class LogLines(NamedTuple):
@@ -71,7 +104,7 @@ class LogSchema:
         records: dict[str, dict[str, Any]] = {}
         unreadable, lost = [], list[LostAnswers]()
         for at, line in _lines(lines, begin):
-            if line.startswith(GAP) and (gap := _gap(line, f"{file}:{at}")):
+            if line.startswith(GAP) and (gap := _gap(line, f"{file}:{at}", self.times)):
                 lost += gap
                 continue
             record, reason = self._of(line, known)
@@ -126,7 +159,7 @@ def _record(schema: LogSchema) -> Any:
     features = {name: NotRequired[str | None if name in schema.texts else number] for name in schema.features}
     fields = {
         "request_id": Text,
-        "logged_at": Annotated[float, Field(ge=0, le=LATEST)],
+        "logged_at": Moment,
         "release": Text,
         "prediction": float,
         "scores": Annotated[list[float], Field(min_length=1)],
@@ -153,22 +186,24 @@ def _lines(lines: bytes, begin: int) -> Iterator[tuple[int, bytes]]:
         at += len(line) + 1
 
 
-def _gap(line: bytes, source: str) -> list[LostAnswers]:
-    """What the line says is lost; nothing when it cannot be read."""
+def _gap(line: bytes, source: str, times: Times) -> list[LostAnswers]:
+    """What the line says is lost; nothing when it cannot be read, or is of an hour that no request can be of."""
     try:
-        gap = from_json(line)["gap"]
-        since, until = (datetime.fromtimestamp(gap[name], UTC) for name in ("since", "until"))
-        about = {"since": since, "until": until, "reason": gap["reason"], "source": source}
-        rows = defaultdict[tuple[str, Period], Counter[int]](Counter)
-        for of in gap["lost"]:
-            month = Period.recorded(datetime.fromtimestamp(of["hour"], UTC))
-            rows[of["release"], month][of["hour"]] += of["rows"]
-        return [
-            LostAnswers(**about, release=release, period=month, rows=hours.total(), hours=dict(hours))
-            for (release, month), hours in rows.items()
-        ]
-    except (ValueError, KeyError, TypeError, OverflowError):
+        gap = GAP_LINE.validate_json(line)["gap"]
+    except ValidationError:
         return []
+    if any(times.fault(of["hour"] + HOUR, gap["until"] + HOUR) for of in gap["lost"]):
+        return []
+    since, until = (datetime.fromtimestamp(moment, UTC) for moment in (gap["since"], gap["until"]))
+    about = {"since": since, "until": until, "reason": gap["reason"], "source": source}
+    rows = defaultdict[tuple[str, Period], Counter[int]](Counter)
+    for of in gap["lost"]:
+        month = Period.recorded(datetime.fromtimestamp(of["hour"], UTC))
+        rows[of["release"], month][of["hour"]] += of["rows"]
+    return [
+        LostAnswers(**about, release=release, period=month, rows=hours.total(), hours=dict(hours))
+        for (release, month), hours in rows.items()
+    ]
 
 
 def _fault(error: Any) -> str:

@@ -139,11 +139,12 @@ class LatePeriods(Record):
 
 
 class OpenQuestion(Record):
-    """A question that waits for a person: about what, and since when."""
+    """A question that waits for a person: about what, since when, and until when at most (None: as its record says)."""
 
     usecase: str
     question: str
     since: Moment
+    until: Moment | None = None
 
 
 class FailedNotices(Record):

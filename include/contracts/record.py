@@ -20,7 +20,7 @@ Moment = Annotated[
 class Record(BaseModel):
     """Frozen, closed, JSON."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     def json_dict(self) -> dict[str, Any]:
         return self.model_dump(mode="json")

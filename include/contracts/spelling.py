@@ -17,6 +17,8 @@ def spelled(values: Iterable[Any]) -> np.ndarray:
 def as_text(values: pd.Series) -> pd.Series:
     """Text (n,), None where missing."""
     plain = values.astype(object).where(values.notna(), None)
+    if pd.api.types.infer_dtype(plain, skipna=True) == "string":  # as most are: a text is spelled as it is
+        return plain
     return plain.map(category, na_action="ignore")
 
 

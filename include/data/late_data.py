@@ -71,8 +71,9 @@ def changed(
             [key] = window.periods
             if key not in known or key in changed_periods or not spec.periods.has(key):
                 continue
+            since = _since(spec.calendar, window)
             now = _tally_now(spec, table, window, landing, staging, connect, treat)
-            if now != _recorded(spec, table, window, lake):
+            if {day: of for day, of in now.items() if day >= since} != _recorded(table, window, since, spec, lake):
                 changed_periods.add(key)
     return sorted(changed_periods)
 
@@ -110,7 +111,15 @@ def _tally_now(
         shutil.rmtree(staging / LATE, ignore_errors=True)
 
 
-def _recorded(spec: UseCase, table: str, window: Window, lake: Lake) -> Days:
-    first = window.start.strftime("%Y-%m-%d")
-    days = COLLECTIONS.read(spec.name, lake, periods=window.periods, since=first, source=table)
+def _since(calendar: Calendar, window: Window) -> str:
+    """The first local day that is asked for again, '' for every day of a period.
+
+    A clock that is set back over midnight shows the day before once more, in the period after it.
+    """
+    [period] = window.periods
+    return "" if window.start == calendar.start(period) else window.start.strftime("%Y-%m-%d")
+
+
+def _recorded(table: str, window: Window, since: str, spec: UseCase, lake: Lake) -> Days:
+    days = COLLECTIONS.read(spec.name, lake, periods=window.periods, since=since, source=table)
     return {day.day: (day.rows, day.hash) for day in days}

@@ -11,6 +11,7 @@ import duckdb
 import ibis
 import pyarrow as pa
 import pyarrow.parquet as pq
+from ibis.common.exceptions import IbisError
 
 from include.contracts.period import Period
 from include.data import staging as stage
@@ -48,13 +49,13 @@ def build(
     with stage.writing(staging, stage.TABLES) as aside, _engine(staging / ".spill", memory_limit) as connection:
         raw = {t: _read(connection, stage.path(staging, stage.RAW, t)) for t in spec.sources}
         # written once: the feature views are built on these rows, not on the raw files again
-        cleaned = _write(connection, modules.tables(spec.name, "process", ["events"], raw), aside)
+        cleaned = _write(spec, connection, modules.tables(spec.name, "process", ["events"], raw), aside)
         check_labels(spec, period, aside / "events.parquet")
         earlier = {name: ibis.memtable(rows) for name, rows in _history(spec, period, lake, snapshots).items()}
         views = modules.tables(spec.name, "build", spec.feature_views, cleaned, period, earlier)
         if twice := sorted({name.casefold() for name in views} & {name.casefold() for name in cleaned}):
             raise SpecError(f"include/usecases/{spec.name}/features.py:1: process and build both return {twice}")
-        _write(connection, views, aside)
+        _write(spec, connection, views, aside)
     return stage.counts(staging, stage.TABLES)
 
 
@@ -70,11 +71,30 @@ def _engine(spill: Path, memory_limit: str) -> "Iterator[Backend]":
         shutil.rmtree(spill, ignore_errors=True)
 
 
-def _write(connection: "Backend", tables: dict[str, ibis.Table], directory: Path) -> dict[str, ibis.Table]:
+def untranslated(rows: ibis.Table) -> str:
+    """Why an expression cannot be asked of DuckDB, whatever the rows are; '' when it can."""
+    try:
+        ibis.duckdb.compile(rows)
+    except IbisError as error:
+        return _reason(error)
+    return ""
+
+
+def _reason(error: IbisError) -> str:
+    words = next(iter(str(error).splitlines()), type(error).__name__)
+    hint = "; take the parts of a time from <column>.cast('timestamp'), which is UTC" if "TIMESTAMPTZ" in words else ""
+    return f"cannot be computed by DuckDB: {words}{hint}"
+
+
+def _write(
+    spec: UseCase, connection: "Backend", tables: dict[str, ibis.Table], directory: Path
+) -> dict[str, ibis.Table]:
     """Evaluate each table into its file; the same tables, read from there."""
     for name, table in tables.items():
         try:
             connection.to_parquet(table, directory / f"{name}.parquet")
+        except IbisError as error:
+            raise SpecError(f"include/usecases/{spec.name}/features.py:1: {name} {_reason(error)}") from None
         except duckdb.DataError as error:  # its words hold a value
             raise DataError(
                 f"{name} cannot be computed from the raw tables ({type(error).__name__}): features.py cannot "

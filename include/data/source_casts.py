@@ -11,7 +11,7 @@ from decimal import Decimal
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from include.formats.exact_floats import EXACT, holds
+from include.formats.exact_floats import EXACT, LEAST, holds, whole_up_to
 from include.formats.value_text import text_of
 from include.specification.data import Source
 
@@ -30,7 +30,7 @@ READABLE: dict[str, Sequence[Callable[[pa.DataType], bool]]] = {
 """Which types of Arrow are read as a declared type; no other is cast, though Arrow could."""
 OFFSET = r":\d{2}(\.\d+)? ?([Zz]|[+-]\d{2}(:?\d{2})?)$"
 FINER = r"(:\d{2}\.\d{6})\d+"
-ZERO_FRACTION = r"\.0*$"
+ZERO_FRACTION = r"^(-?[0-9]+)\.0*$"
 EXPONENT = re.compile(r"-?\d+(\.\d+)?[eE][+-]?\d{1,6}", re.ASCII)
 """Whole numbers of 64 bits have no longer exponent; one of twenty digits is beyond Decimal."""
 FIRST, LAST = -62_135_596_800_000_000, 253_402_300_799_999_999
@@ -101,7 +101,7 @@ def _integer(values: pa.Array, _: Source) -> pa.Array:
     try:
         return values.cast(pa.int64())
     except pa.ArrowInvalid:  # a program that knows no empty integer writes 2013.0
-        digits = pc.replace_substring_regex(values, ZERO_FRACTION, "")
+        digits = pc.replace_substring_regex(values, ZERO_FRACTION, r"\1")
     try:
         return digits.cast(pa.int64())
     except pa.ArrowInvalid:
@@ -111,15 +111,11 @@ def _integer(values: pa.Array, _: Source) -> pa.Array:
 def _whole_floats(values: pa.Array) -> pa.Array:
     """Floats as integers; raises ArrowInvalid where a float does not say which whole number was meant."""
     numbers = values.cast(pa.int64())
-    large = pc.greater_equal(pc.abs(values.cast(pa.float64())), EXACT)
-    if not all(_certain(Decimal(repr(float(number)))) for number in values.filter(large).to_pylist()):
-        raise pa.ArrowInvalid("a float beyond 2^53 that may stand for another whole number")
+    size = pc.abs(values.cast(pa.float64()))
+    large = values.filter(pc.greater_equal(size, whole_up_to(values.type.to_pandas_dtype())))
+    if any(Decimal(str(number)) != Decimal(float(number)) for number in large.to_numpy(zero_copy_only=False)):
+        raise pa.ArrowInvalid("a float beyond all of its whole numbers, which may stand for another one")
     return numbers
-
-
-def _certain(number: Decimal) -> bool:
-    """Whether a number that a float may have written is the float itself: beyond 2^53 its digits are rounded."""
-    return abs(number) < EXACT or number == Decimal(float(number))
 
 
 def _written_out(text: str | None) -> str | None:
@@ -128,29 +124,31 @@ def _written_out(text: str | None) -> str | None:
         return text
     number = Decimal(text)
     whole = -(2**63) <= number < 2**63 and number == number.to_integral_value()
-    return str(int(number)) if whole and _certain(number) else text
+    certain = abs(number) < EXACT or number == Decimal(float(number))  # a float may have written it
+    return str(int(number)) if whole and certain else text
 
 
 def _number(values: pa.Array, _: Source) -> pa.Array:
-    """64-bit floats; raises ArrowInvalid where one is infinite, or is not the whole number that was written."""
+    """64-bit floats; raises ArrowInvalid where one is infinite, or not the number that was written.
+
+    That is a whole number beyond 2^53 that a float has not, or one so near to zero that a float has fewer digits of it.
+    """
     numbers = values.cast(pa.float64(), safe=False)
     size = pc.abs(numbers)
-    if (pc.max(size).as_py() or 0) < EXACT:
-        return numbers
     if pc.any(pc.is_inf(numbers)).as_py():
         raise pa.ArrowInvalid("an infinite number")
     if not pa.types.is_floating(values.type):
-        large = pc.greater_equal(size, EXACT)
-        pairs = zip(values.filter(large).to_pylist(), numbers.filter(large).to_pylist(), strict=True)
-        if any(number is not None and not holds(number, Decimal(written)) for written, number in pairs):
-            raise pa.ArrowInvalid("a whole number that a float cannot hold")
+        doubtful = values.filter(pc.or_(pc.greater_equal(size, EXACT), pc.less(size, LEAST))).unique()
+        pairs = zip(doubtful.to_pylist(), doubtful.cast(pa.float64(), safe=False).to_pylist(), strict=True)
+        if not all(holds(number, written) for written, number in pairs):
+            raise pa.ArrowInvalid("a number that a float cannot hold")
     return numbers
 
 
 def _boolean(values: pa.Array, _: Source) -> pa.Array:
     if pa.types.is_boolean(values.type):
         return values
-    return pc.replace_substring_regex(values.cast(pa.string()), ZERO_FRACTION, "").cast(pa.bool_())
+    return pc.replace_substring_regex(values.cast(pa.string()), ZERO_FRACTION, r"\1").cast(pa.bool_())
 
 
 def _timestamp(values: pa.Array, source: Source) -> pa.Array:

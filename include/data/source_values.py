@@ -4,10 +4,11 @@ Python values of one type become an array of that type. Values of several types 
 value is read never follows from its neighbours. What has no text is bytes that are no text, which every type refuses.
 """
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from datetime import date, datetime
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
 from include.formats.value_text import text_of
@@ -21,7 +22,7 @@ TYPED = {
     date: pa.date32(),
 }
 NO_TEXT = b"\xff"
-UNTYPED = (UnicodeEncodeError, OverflowError, pa.ArrowInvalid)
+UNTYPED = (UnicodeEncodeError, OverflowError, pa.ArrowInvalid, pa.ArrowNotImplementedError)
 
 
 def array(values: Sequence[Any]) -> pa.Array:
@@ -33,7 +34,7 @@ def array(values: Sequence[Any]) -> pa.Array:
             return _whole(pa.array(values, from_pandas=True))
         kind = _kind(values)
         return _texts(values) if kind is None else pa.array(values, kind, from_pandas=True)
-    except UNTYPED:  # a text that is no Unicode, an integer of more than 64 bits
+    except UNTYPED:  # a text that is no Unicode, an integer of more than 64 bits, a type that Arrow has not
         return _texts(values)
 
 
@@ -70,9 +71,12 @@ def _text(value: Any) -> str | bytes | None:
 
 
 def _of_a_library(value: Any) -> str | bytes | None:
-    """NumPy's scalars and pandas' missing values are what Arrow takes them for."""
+    """NumPy's scalars and pandas' missing values are what Arrow takes them for; a set has no order, so no text."""
+    if isinstance(value, Set):
+        return NO_TEXT
     try:
-        plain = pa.scalar(value, from_pandas=True).as_py()
+        held = np.asarray([value]) if isinstance(value, np.generic) else [value]
+        plain = pa.array(held, from_pandas=True)[0].as_py()
         return NO_TEXT if type(plain) is type(value) else text_of(plain)
-    except (ValueError, OverflowError, RecursionError, pa.ArrowException):
+    except (ValueError, TypeError, OverflowError, RecursionError, pa.ArrowException):
         return NO_TEXT

@@ -8,12 +8,12 @@
 """
 
 import re
-from collections.abc import Mapping
-from datetime import timedelta
+from collections.abc import Iterator, Mapping
+from datetime import date, timedelta
 from math import ceil, floor
 from typing import Any
 
-from include.contracts.calendar import Calendar, Span
+from include.contracts.calendar import Calendar, Span, Window
 from include.contracts.period import Period
 from include.errors import PeriodError
 
@@ -32,9 +32,7 @@ ROWS = ("_min_rows", "_max_rows")
 def of_period(calendar: Calendar, period: Period) -> dict[str, Any]:
     """What every suite may name, whatever its tables: the bounds of the period and its local dates."""
     window = calendar.window(period)
-    dates = [window.start.date()]
-    while (following := dates[-1] + timedelta(days=1)) < window.end.date():
-        dates.append(following)
+    dates = list(_dates(calendar, window))
     start, end = window.utc()
     return {
         "every": calendar.every,
@@ -47,6 +45,16 @@ def of_period(calendar: Calendar, period: Period) -> dict[str, Any]:
         "month_days": sorted({date.day for date in dates}),
         "last_year": dates[-1].year,
     }
+
+
+def _dates(calendar: Calendar, window: Window) -> Iterator[date]:
+    """The local dates that the window has time of, the first at least: not one that the zone skipped."""
+    days = Calendar(every="day", timezone=calendar.timezone)
+    day = Period.named(window.start, "day")
+    yield window.start.date()
+    while (day := day.shift(1)).nominal.date() < window.end.date():
+        if days.has_time(day):
+            yield day.nominal.date()
 
 
 def fault(text: Any) -> str | None:

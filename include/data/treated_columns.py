@@ -14,7 +14,6 @@ IDENTITY = frozenset(
     {
         "expect_column_values_to_be_unique",
         "expect_compound_columns_to_be_unique",
-        "expect_select_column_values_to_be_unique_within_record",
         "expect_column_unique_value_count_to_be_between",
         "expect_column_proportion_of_unique_values_to_be_between",
     }

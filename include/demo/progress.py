@@ -6,7 +6,7 @@ Titles, notes and states are text: no character of them is taken for markup, or 
 import time
 from collections import defaultdict
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import datetime
 
 from rich.console import Console
@@ -43,8 +43,7 @@ class Progress:
         begun = time.monotonic()
         if not self.console.is_terminal:
             self.console.print(f"{self._clock()} {plain(title)}", highlight=False)
-        with Live(self._table([]), console=self.console, transient=True, refresh_per_second=4) as live:
-            self._live = live if self.console.is_terminal else None
+        with self._shown() as self._live:
             yield
         self._live = None
         took = time.monotonic() - begun
@@ -52,6 +51,12 @@ class Progress:
         if self.console.is_terminal:
             done = f"[green]✓[/] {plain(title)} [dim]{took:.0f} s[/]{self._suffix()}"
             self.console.print(f"{self._clock()} {done}", highlight=False)
+
+    def _shown(self) -> AbstractContextManager[Live | None]:
+        """What is drawn again and again while a stage lasts; nothing on a pipe."""
+        if not self.console.is_terminal:
+            return nullcontext()
+        return Live(self._table([]), console=self.console, transient=True, refresh_per_second=4)
 
     def note(self, text: str, *, style: str = "", bold: str = "") -> None:
         """A line that stays, in a style of rich; ``bold`` stands out in it."""

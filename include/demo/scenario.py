@@ -345,15 +345,14 @@ class Scenario:
             time.sleep(0.5)
 
     def _approve(self, task: dict) -> None:
-        question = self.airflow.question(task)
-        if question.get("response_received"):
+        """Answer the question of a task that waits, or say where; each read of a question is in the audit log."""
+        if task["id"] in self._asked or self.airflow.question(task).get("response_received"):
             return
         if self.script.approve == "me":
+            self._asked.add(task["id"])
             run = f"{self.services.settings.airflow_url}/dags/{task['dag_id']}/runs/{task['dag_run_id']}"
-            if task["id"] not in self._asked:
-                self._asked.add(task["id"])
-                page = f"{run}/tasks/{task['task_id']}"
-                self.progress.note(f"waits for you: approve or reject at {page}", bold="waits for you")
+            page = f"{run}/tasks/{task['task_id']}"
+            self.progress.note(f"waits for you: approve or reject at {page}", bold="waits for you")
             return
         self.airflow.answer(task, "Approve")
         answered = "required action 'approve': the demo answered Approve by REST, as an approver"

@@ -14,7 +14,7 @@ from include.contracts.quality import StandingWarning
 from include.demo.progress import Progress, plain
 from include.evaluation.metrics import direction
 from include.formats.atomic_file import write_atomically
-from include.operations import history
+from include.operations.overview import history
 from include.platform import airflow
 from include.platform.secrets import mlflow_login
 from include.services.composition import Services

@@ -175,11 +175,11 @@ def _metrics(spec: UseCase, verdict: Verdict | None) -> list[Fields]:
 
 def _metric(cell: Cell, window: str) -> Fields:
     figure = cell.figure
-    rows = f"{figure.n} rows" + ("" if figure.effective_n is None else f", as {figure.effective_n} independent ones")
+    worth = "" if figure.effective_n is None else f", as {figure.effective_n} independent ones for this value"
     return {
         "type": cell.metric,
         "value": repr(figure.value),
-        "slice": f"{SETS[cell.test_set]}{f', {window}' if window else ''} ({rows})",
+        "slice": f"{SETS[cell.test_set]}{f', {window}' if window else ''} ({figure.n} rows{worth})",
         "confidenceInterval": {"lowerBound": repr(figure.low), "upperBound": repr(figure.high)},
     }
 

@@ -67,9 +67,9 @@ def _as_sent(values: np.ndarray) -> np.ndarray:
 def _texts(name: str, given: list) -> np.ndarray:
     texts = np.empty(len(given), dtype=object)
     for row, value in enumerate(given):
-        if not (value is None or isinstance(value, str) or _is_nan(value)):
+        if not (_is_missing(value) or isinstance(value, str)):
             raise ValueError(f"row {row}: {name} must be a text; it is something else")
-        texts[row] = value if isinstance(value, str) and value else None
+        texts[row] = None if _is_missing(value) else value
     return texts
 
 
@@ -78,9 +78,21 @@ def _columns(facts: dict, rows: list[dict], fields: dict) -> dict:
     flat: dict = {}
     for name, columns in facts["inputs"].items():
         flat |= {name: fields[name]} if columns == [name] else dict(zip(columns, fields[name].T, strict=True))
-    values = {one["name"]: [row.get(one["name"]) for row in rows] for one in facts["encoding"]["features"]}
+    entries = [one for one in facts["encoding"]["features"] if one["origin"] in facts["views"]]
+    values = {one["name"]: _looked_up(one["name"], one["kind"], rows) for one in entries}
     computed = _on_request()(flat) if (HERE / "request.py").is_file() else {}
     return {**values, **flat, **computed}
+
+
+def _looked_up(name: str, kind: str, rows: list[dict]) -> Any:
+    """What the rows give of a feature that a server looks up; missing is None or NaN."""
+    given = [None if _is_missing(row.get(name)) else row[name] for row in rows]
+    if kind == "numeric":
+        return numbers([float(one) if isinstance(one, bool) else one for one in given], 0, name)
+    for row, value in enumerate(given):
+        if not (value is None or isinstance(value, str | int | float)):
+            raise ValueError(f"row {row}: {name} must be one text, number or truth value; it is something else")
+    return given
 
 
 def _on_request():  # type: ignore[no-untyped-def]
@@ -116,7 +128,11 @@ def _with_policy(facts: dict, rows: list[dict], scores: np.ndarray) -> tuple:
 
 def _lacking(facts: dict, rows: list[dict], view: str) -> np.ndarray:
     names = [entry["name"] for entry in facts["encoding"]["features"] if entry["origin"] == view]
-    return np.array([all(row.get(name) is None or _is_nan(row[name]) for name in names) for row in rows])
+    return np.array([all(_is_missing(row.get(name)) for name in names) for row in rows])
+
+
+def _is_missing(value: Any) -> bool:
+    return value is None or value == "" or _is_nan(value)
 
 
 def _is_nan(value: Any) -> bool:

@@ -6,6 +6,7 @@ from include.development.refitting import Proved
 from include.development.registration import as_made
 from include.development.search.tuning import Tuning
 from include.development.trainers.trained_model import TrainedModel
+from include.families import serving
 from include.ports.development import ExperimentTracker
 from include.specification.usecase import UseCase
 
@@ -40,7 +41,9 @@ def register(
     content, tags = average(members).to_bytes(), {MEMBERS_TAG: versions}
     metrics, documents = judging.judge(spec, candidate.dataset, content, made, proof=proof)
     dataset = candidate.dataset
-    model = tracker.log_training(spec.name, dataset, content, made.parameters, metrics, documents, tags=tags)
+    model = tracker.log_training(
+        spec.name, dataset, content, made.parameters, metrics, documents, tags=tags, fields=serving.fields(spec)
+    )
     return as_made(model, dataset, content)
 
 

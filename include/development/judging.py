@@ -79,7 +79,7 @@ def _beside(spec: UseCase, parts: Parts, proof: Proved, model: TrainedModel) -> 
             for part, p in scores.items()
             for name in spec.metrics.names
         },
-        intervals=figures(spec, parts.truth["test"], scores["test"]).intervals,
+        intervals=figures(spec, parts.frames["test"], parts.truth["test"], scores["test"]).intervals,
         learned=proof.ref.dataset.train,
         difference=f"{difference:.3g} ({UNITS[model.problem.facts.predicts]})",
     )

@@ -4,20 +4,24 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from include.contracts.calendar import Calendar, Span
 from include.contracts.development import DatasetRef, RegisteredVersion
 from include.contracts.period import Period, ranges
 
 PARTS = ("train", "validation", "test")
 PROOF = "proof_test_"
 """Before a metric of a refit: it is that of its proof on the test set, which the refit has learned from."""
+OWN = ("refit_of", "early_stopping_rounds")
+"""Parameters that a refit has for itself: it is named after its proof, and no rows are left to stop it early."""
 MOST_FEATURES, MOST_SLICES = 12, 10
 
 
 @dataclass(frozen=True)
 class Side:
-    """A version with those of its documents that could be read."""
+    """A version with those of its documents that could be read; of a refit ``proof`` is the model that was judged."""
 
     registered: RegisteredVersion
+    proof: RegisteredVersion | None = None
     dataset: DatasetRef | None = None
     importance: list[dict[str, Any]] = field(default_factory=list)
     slices: list[dict[str, Any]] = field(default_factory=list)
@@ -44,14 +48,14 @@ class Both(NamedTuple):
         return bool(self.a != self.b)
 
 
-class Span(NamedTuple):
-    """Successive periods in one part of a dataset: places of the first and of the one after the last."""
+class Run(NamedTuple):
+    """Successive periods in one part of a dataset: places where the first begins and the last ends, on the axis."""
 
     part: str
     first: Period
     last: Period
-    begins: int
-    ends: int
+    begins: float
+    ends: float
 
 
 def together(a: Mapping[str, Any], b: Mapping[str, Any]) -> list[Both]:
@@ -95,13 +99,50 @@ def axis(*datasets: DatasetRef | None) -> list[Period]:
     return Period.between(min(periods), max(periods)) if periods else []
 
 
-def spans(dataset: DatasetRef, places: Mapping[Period, int]) -> list[Span]:
-    """What each part holds, as runs of successive periods."""
+def runs(side: Side, places: Mapping[Period, int], calendar: Calendar) -> list[Run]:
+    """What each part holds, as runs of successive periods; one that is cut within a period begins or ends there."""
+    dataset = side.dataset
+    if dataset is None:
+        return []
+    cut, shared = (validates_late(side, calendar), min(dataset.validation.periods, default=None))
     return [
-        Span(part, run[0], run[-1], places[run[0]], places[run[-1]] + 1)
+        Run(
+            part, run[0], run[-1],
+            places[run[0]] + (cut if part == "validation" and run[0] == shared else 0),
+            places[run[-1]] + (cut if cut and part == "train" and run[-1] == shared and not dataset.refit_of else 1),
+        )
         for part in PARTS
         for run in ranges(getattr(dataset, part).periods)
-    ]
+    ]  # fmt: skip
+
+
+def validates_for(side: Side) -> Span | None:
+    """How long the time is that validates, before the test part; None where it is no time, or whole periods."""
+    parameters, dataset = side.registered.parameters, side.dataset
+    if dataset is None or dataset.validates_from or parameters.get("split.by") != "time":
+        return None
+    return Span(parameters["split.validation"]) if "split.validation" in parameters else None
+
+
+def validates_late(side: Side, calendar: Calendar) -> float:
+    """The share of the first period that validates which is over when the validation begins; 0: it does from its start.
+
+    The length is counted from the end of the last such period, where its last labelled row is.
+    """
+    length, periods = validates_for(side), side.dataset.validation.periods if side.dataset else []
+    if length is None or not periods:
+        return 0.0
+    begins, first = length.before(calendar.end(max(periods)), calendar.timezone), min(periods)
+    start, end = calendar.start(first), calendar.end(first)
+    return (begins - start) / (end - start) if start < begins < end else 0.0
+
+
+def refitted(side: Side) -> list[Both]:
+    """The parameters in which a refit differs from its proof: as a rule the length of the fit alone."""
+    if side.proof is None:
+        return []
+    lines = together(side.proof.parameters, side.registered.parameters)
+    return [line for line in lines if line.differs and line.name not in OWN]
 
 
 def rewritten(a: DatasetRef, b: DatasetRef) -> list[Both]:

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from include.development.feature_groups import FeatureGroup, evenly, feature_groups, shown
+from include.development.trainers.label_units import LabelUnits
 from include.development.trainers.protocol import placed
 from include.development.trainers.trained_model import TrainedModel
 from include.families.registry import family
@@ -19,6 +20,7 @@ from include.specification.usecase import UseCase
 DEPTH, TREE_ROWS = 3, 4000
 CATEGORIES, WORDS = 10, 30  # the most frequent ones that a rule may ask for
 PERTURBATIONS, SHOWN_EFFECTS = 1000, 6
+SMALL = 0.001  # three decimals tell nothing of less
 KERNEL_WIDTH = 0.75  # LIME's, times the root of the number of features
 
 
@@ -58,11 +60,13 @@ def surrogate_tree(spec: UseCase, model: TrainedModel, frame: pd.DataFrame) -> S
     answers = scores if numbers else family(spec).predicted(scores)
     kind = DecisionTreeRegressor if numbers else DecisionTreeClassifier
     tree = kind(max_depth=DEPTH, min_samples_leaf=max(1, len(X) // 100), random_state=0)
-    middle = float(answers.mean()) if numbers else 0  # a tree's squares would lose digits to a large offset
-    tree.fit(readable[::2], answers[::2] - middle)
-    fidelity = float(tree.score(readable[1::2], answers[1::2] - middle)) if len(X) > 2 else 1.0
+    # a tree's squares would lose digits to a large offset, and vanish in a small unit
+    units = LabelUnits.of(answers) if numbers else LabelUnits()
+    targets = units.scaled(answers) if numbers else answers
+    tree.fit(readable[::2], targets[::2])
+    fidelity = float(tree.score(readable[1::2], targets[1::2])) if len(X) > 2 else 1.0
     measure = "R²" if numbers else "share of equal answers"
-    return SurrogateTree(fidelity, measure, len(X), _rules(spec, tree, names, readable, middle))
+    return SurrogateTree(fidelity, measure, len(X), _rules(spec, tree, names, readable, units))
 
 
 def _readable(model: TrainedModel, X: np.ndarray) -> tuple[list[Question], np.ndarray]:
@@ -91,7 +95,7 @@ def _frequent(block: np.ndarray, most: int, least: int) -> list[int]:
     return [int(code) for code in codes[np.argsort(-counts, kind="stable")][:most]]
 
 
-def _rules(spec: UseCase, tree: Any, names: list[Question], X: np.ndarray, middle: float) -> list[str]:
+def _rules(spec: UseCase, tree: Any, names: list[Question], X: np.ndarray, units: LabelUnits) -> list[str]:
     inner, lines = tree.tree_, []
     total = inner.weighted_n_node_samples[0]
 
@@ -99,7 +103,7 @@ def _rules(spec: UseCase, tree: Any, names: list[Question], X: np.ndarray, middl
         if inner.children_left[node] < 0:
             share = inner.weighted_n_node_samples[node] / total
             lines.append(
-                f"{' and '.join(path) or 'always'}: {_leaf(spec, tree, node, middle)} ({share:.0%} of the rows)"
+                f"{' and '.join(path) or 'always'}: {_leaf(spec, tree, node, units)} ({share:.0%} of the rows)"
             )
             return
         low, high = _sides(inner, node, names, X)
@@ -123,10 +127,11 @@ def _sides(inner: Any, node: int, names: list[Question], X: np.ndarray) -> tuple
     return f"{name} ≤ {bound}{left}", f"{name} > {bound}{right}"
 
 
-def _leaf(spec: UseCase, tree: Any, node: int, middle: float) -> str:
+def _leaf(spec: UseCase, tree: Any, node: int, units: LabelUnits) -> str:
     value = tree.tree_.value[node].ravel()
     if not hasattr(tree, "classes_"):
-        return f"{value[0] + middle:.3f}"
+        answer = float(units.restored(value[0]))
+        return f"{answer:.3f}" if abs(answer) >= SMALL or not answer else f"{answer:.3g}"
     code, share = int(tree.classes_[value.argmax()]), value.max() / value.sum()
     return f"{family(spec).answer_name(spec, code)} (here {share:.0%})"
 

@@ -21,7 +21,7 @@ SHARED = (
     "development.trainers.label_units", "development.trainers.protocol", "development.trainers.registry",
     "development.trainers.trained_model", "development.training", "evaluation.calibration", "evaluation.calibrator",
     "evaluation.metrics", "families.class_names", "families.labels", "families.registry", "specification.data",
-    "specification.learning", "specification.part", "specification.streams", "specification.task",
+    "specification.declaration", "specification.learning", "specification.part", "specification.task",
     "specification.trainers", "specification.usecase",
 )  # fmt: skip
 """Modules below ``include`` that every fit runs."""
@@ -62,7 +62,7 @@ def modules(spec: UseCase, searches: bool) -> list[str]:
     trainers = [f"development.trainers.{name}" for name in TRAINERS[spec.trainer.name]]
     kinds = [kind.__module__ for kind in type(family(spec)).__mro__]
     families = [name.removeprefix("include.") for name in kinds if name.startswith("include.families.")]
-    own = [f"usecases.{spec.name}.{file.stem}" for file in spec.directory.glob("*.py")]
+    own = [f"usecases.{spec.name}.{file.stem}" for file in spec.directory.glob("[!.]*.py")]
     return sorted(
         [*SHARED, *families, *trainers, *(SEARCH if searches else ()), *(own if spec.trainer.name == "own" else ())]
     )

@@ -18,6 +18,7 @@ from include.contracts.encoding import words
 from include.contracts.spelling import as_known, as_text
 
 BINS = 10
+FEW_ROWS = 20  # with fewer a bin beside a common value says nothing
 FEW_EDGES = 64
 COMMON = 50  # categories, or words of a text, with a bin of their own
 KEPT = 10_000  # different ones that a description names; of free names there may be millions
@@ -104,7 +105,8 @@ def _words(texts: pd.Series) -> pd.Series:
 def _quantile_edges(known: np.ndarray, bins: int = BINS) -> list[float]:
     """Inner edges of about equally filled bins; a value that fills a bin alone gets a bin alone.
 
-    Without that rule the quantiles of a column that is mostly zero coincide and nothing above zero is seen.
+    Without that rule the quantiles of a column that is mostly zero coincide and nothing above zero is seen. The other
+    values have as many bins as they fill, more only with ``FEW_ROWS`` in each: bins around single rows are luck.
     """
     known = known[np.isfinite(known)]
     if not len(known):
@@ -112,7 +114,8 @@ def _quantile_edges(known: np.ndarray, bins: int = BINS) -> list[float]:
     distinct, counts = np.unique(known, return_counts=True)
     heavy = distinct[counts > len(known) / bins]
     rest = known[~np.isin(known, heavy)]
-    quantiles = np.quantile(rest, np.linspace(0, 1, bins + 1)[1:-1]) if len(rest) else []
+    own = min(bins, max(-(-bins * len(rest) // len(known)), len(rest) // FEW_ROWS))
+    quantiles = np.quantile(rest, np.linspace(0, 1, own + 1)[1:-1]) if len(rest) else []
     edges = np.unique([*quantiles, *heavy, *np.nextafter(heavy, np.inf)])
     return [float(e) for e in edges[(edges > distinct[0]) & (edges <= distinct[-1])]]
 

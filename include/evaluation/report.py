@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from include.contracts.evaluation import Cell, GateOutcome, Interval, Verdict
+from include.contracts.evaluation import Cell, GateOutcome, Interval, Sample, Verdict
 from include.evaluation import spread
 from include.evaluation.wording import added_up, percent, shown, worth
 from include.formats.plain_text import markdown, markdown_table
@@ -83,9 +83,26 @@ def _net_value(verdict: Verdict) -> str:
 
 def _test_sets(verdict: Verdict) -> list[str]:
     rows = {cell.test_set: f"{cell.figure.n:,} rows" for cell in verdict.cells}
-    words = rows | {name: worth(sample) for name, sample in verdict.samples.items()}
+    words = rows | {name: _worth(verdict, name, sample) for name, sample in verdict.samples.items()}
     windows = verdict.windows.items()
     return [f"{name.capitalize()} test set, {window}: {words[name]}." for name, window in windows if name in words]
+
+
+def _worth(verdict: Verdict, test_set: str, sample: Sample) -> str:
+    """With a champion the sample is of the paired difference of both models, else of the metric of one."""
+    metric, own, difference = _gained_in(verdict), *(("B", "B-A") if test_set == "old" else ("D", "D-C"))
+    cells = {
+        str(cell.name): cell.figure for cell in verdict.cells if (cell.test_set, cell.metric) == (test_set, metric)
+    }
+    if len(cells) < 2:
+        return worth(sample, f"the {metric} of {own}", {})
+    return worth(sample, f"the difference {difference} in {metric}", {f"the {metric} of {own} alone": cells[own]})
+
+
+def _gained_in(verdict: Verdict) -> str:
+    """The metric of the gain: what its gate held, else the first, which is the primary one."""
+    held = (gate.held.name for gate in verdict.gates if gate.gate in ("gain", "recalibration") and gate.held)
+    return next(held, verdict.cells[0].metric).removeprefix("gain in ")
 
 
 def _gates(gates: Sequence[GateOutcome]) -> str:
@@ -110,7 +127,7 @@ def _cells(cells: Sequence[Cell]) -> str:
 
 
 def _differences(differences: dict[str, Interval]) -> str:
-    head = ("difference (positive is better)", "value", "rows", "effective rows")
+    head = ("difference (positive is better)", "value", "rows", "effective rows of the difference")
     rows = [(name, shown(f, "+"), f"{f.n:,}", f"{f.effective_n or f.n:,}") for name, f in differences.items()]
     return markdown_table(head, rows)
 

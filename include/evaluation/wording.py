@@ -34,16 +34,34 @@ def rows_in(figure: Interval, blocks: Blocks) -> str:
     return rows if blocks.unit == "row" else f"{rows} in {in_blocks(blocks.count, blocks.unit)}"
 
 
-def worth(sample: Sample) -> str:
-    """What the rows of a test set are worth, and why."""
+def worth(sample: Sample, what: str, others: Mapping[str, Interval]) -> str:
+    """What the rows of a test set are worth for ``what`` the sample is of, and for ``others`` by name, and why.
+
+    What makes a day hard for one model makes it hard for the other too: in their difference it cancels, so that the
+    same rows are worth more there.
+    """
     if sample.unit == "row":
         return f"{sample.rows:,} rows, each counted as independent of the others"
     rows = f"{sample.rows:,} rows in {in_blocks(sample.blocks, sample.unit)}"
-    if sample.effective_n >= sample.rows:
+    sizes = {what: sample.effective_n, **{name: one.effective_n or one.n for name, one in others.items()}}
+    if min(sizes.values()) >= sample.rows:
         return f"{rows}, which say as much as that many independent rows"
+    words = ", ".join(f"as much as {size:,} independent rows for {name}" for name, size in sizes.items())
+    return f"{rows}; because rows of one {sample.unit} resemble each other, they say {words}"
+
+
+def drawn(rows: int, blocks: Blocks, metric: str, figure: Interval | None) -> str:
+    """How the intervals of one model on ``rows`` are made, and what the rows are worth for the ``metric``."""
+    if blocks.unit == "row":
+        return f"Intervals: bootstrap of the {rows:,} test rows, each counted as independent of the others."
+    if blocks.count == 1:
+        return f"No intervals: the {rows:,} test rows are of one {blocks.unit}, which shows no scatter."
+    worth = figure.effective_n if figure else None
     return (
-        f"{rows}, which say as much as {sample.effective_n:,} independent rows, because rows of one {sample.unit} "
-        "resemble each other"
+        f"Intervals: bootstrap of the {rows:,} test rows by whole blocks ({in_blocks(blocks.count, blocks.unit)}), "
+        f"because rows of one {blocks.unit} resemble each other"
+        f"{f': for {metric} they say as much as {worth:,} independent rows' if worth and worth < rows else ''}. "
+        "A verdict draws in the same way, but anew: its bounds may differ in the third decimal."
     )
 
 

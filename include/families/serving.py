@@ -9,12 +9,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from include.contracts.development import FieldType, ModelFields
 from include.families.class_names import in_order
 from include.families.registry import family
 from include.specification.usecase import UseCase
 
 NUMBER = "TYPE_FP32"
 VALUE = "TYPE_FP64"  # float32 would round a number with a large offset
+ANSWERS: dict[str, FieldType] = {"TYPE_STRING": "string", "TYPE_INT64": "long", VALUE: "double", NUMBER: "float"}
 
 
 def flags(spec: UseCase, class_names: Sequence[str] | None = None) -> dict[str, Any]:
@@ -41,6 +43,13 @@ def outputs(spec: UseCase) -> dict[str, str]:
     prediction = {"prediction": "TYPE_STRING" if facts.names_classes else code}
     probability = {"probability": NUMBER} if facts.probabilities else {}
     return prediction | probability | ({"scores": NUMBER} if facts.table else {})
+
+
+def fields(spec: UseCase) -> ModelFields:
+    """What a model takes and answers, in words of the experiment tracker."""
+    inputs: dict[str, FieldType] = {f.name: "double" if f.kind == "numeric" else "string" for f in spec.features}
+    answers: dict[str, FieldType] = {name: ANSWERS[kind] for name, kind in outputs(spec).items()}
+    return ModelFields(inputs=inputs, outputs=answers | ({"scores": "floats"} if "scores" in answers else {}))
 
 
 def headline(scores: np.ndarray) -> np.ndarray:

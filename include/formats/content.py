@@ -41,7 +41,8 @@ def relation_hash(connection: duckdb.DuckDBPyConnection, relation: str, schema: 
     names = _with_values(connection, relation, sorted(n for n in schema.names if n != PERIOD))
     row = f"concat({', '.join([_text(schema.field(n)) for n in names] or [repr('')])})"
     sums = ", ".join(f"sum(('0x' || digest[{i}:{i + 15}])::UBIGINT::HUGEINT)" for i in LANES)
-    found = connection.sql(
+    # execute() plans a query once, sql() twice
+    found = connection.execute(
         f"SELECT count(*), {sums} FROM (SELECT sha256({row}) AS digest FROM {relation})"  # noqa: S608
     ).fetchall()[0]
     header = [f"{name}:{schema.field(name).type}" for name in names]
@@ -52,7 +53,7 @@ def _with_values(connection: duckdb.DuckDBPyConnection, relation: str, names: Se
     if not names:
         return []
     query = f"SELECT {', '.join(f'count({quoted(name)})' for name in names)} FROM {relation}"  # noqa: S608
-    return [name for name, count in zip(names, connection.sql(query).fetchall()[0], strict=True) if count]
+    return [name for name, count in zip(names, connection.execute(query).fetchall()[0], strict=True) if count]
 
 
 def _text(field: pa.Field) -> str:

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 QUOTE, LINE_END, RETURN = b'"\n\r'
-QUOTED = rb'"[^"]*+(?:""[^"]*+)*+"'
+QUOTED = rb'"[^"]*+(?:""[^"]*+)*"'
 
 
 class QuoteError(ValueError):
@@ -31,11 +31,14 @@ class QuotedStream:
         self._wanted = [f'"{text}"'.encode() for text in wanted]
         self._delimiter = ord(delimiter)
         ends = b"[" + re.escape(delimiter.encode() + b"\r\n") + b"]"
-        values = rb'(?:[^"]*+(?:(?<=%s)%s(?=%s)|(?<!%s)"))*+' % (ends, QUOTED, ends, ends)
+        # no possessive repeat of the whole: before Python 3.11.5 it gives matched quotes back (gh-106052)
+        values = rb'(?:[^"]*+(?:(?<=%s)%s(?=%s)|(?<!%s)"))*' % (ends, QUOTED, ends, ends)
         self._values = re.compile(values)
         """Up to the last quote that is in its place: around a value, or inside of a value that has none around it."""
         self._followed = re.compile(rb'%s(?!"|%s)(?s:.)' % (QUOTED, ends))
         self._before, self._line = b"\n", 1
+        self.begin = b""
+        """What was read first."""
         self.met = False
         """Whether one of the ``wanted`` texts was read in quotes."""
 
@@ -44,6 +47,7 @@ class QuotedStream:
         chunk = self._stream.read(size)
         while chunk.endswith(b"\r") and (more := self._stream.read(1)):
             chunk += more
+        self.begin = self.begin or chunk
         if b'"' in chunk or len(self._before) > 1:
             self._check(self._before + chunk, not chunk)
         elif chunk:

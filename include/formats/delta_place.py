@@ -23,10 +23,11 @@ DESCRIPTORS = Path("/proc/self/fd")
 class Place:
     """An existing directory of a Delta table and its ``uri`` for Delta, which holds as long as this object lives.
 
-    Raises SettingsError where the directory's name cannot be given to Delta: without ``/proc``.
+    Raises SettingsError where the directory's name cannot be given to Delta: it is no Unicode, or without ``/proc``.
     """
 
     def __init__(self, table: Path) -> None:
+        _require_unicode(table)
         self.table, self.uri = table, table.absolute().as_uri()
         self.is_indirect = bool(_ALTERED.search(str(table.resolve())))
         if self.is_indirect:
@@ -65,6 +66,15 @@ def committing(place: Place) -> Iterator[Place]:
         yield Place(Path(directory))
         for name in sorted(_entries(aside) - before):
             (log / name).hardlink_to(aside / name)
+
+
+def _require_unicode(table: Path) -> None:
+    try:
+        str(table.absolute()).encode()
+    except UnicodeEncodeError:
+        raise SettingsError(
+            f"{str(table)!r}: a name in this path is no Unicode, which Delta needs; set MOEBIUS_HOME to another one"
+        ) from None
 
 
 def _entries(log: Path) -> set[str]:

@@ -68,7 +68,7 @@ def space_of(path: Path) -> DiskSpace:
 
 def full(error: BaseException) -> OSError | None:
     """The error of a full disk in this one or its causes, with its file where that is known; None of another fault."""
-    for one in _chain(error):
+    for one in chain(error):
         if isinstance(one, OSError) and one.errno in FULL:
             return one
         if any(words in str(one).lower() for words in WORDS):
@@ -78,10 +78,11 @@ def full(error: BaseException) -> OSError | None:
 
 def suspicious(error: BaseException) -> bool:
     """Whether it may be one of a full disk, if there is one."""
-    return any(words in str(one).lower() for one in _chain(error) for words in SUSPICIOUS)
+    return any(words in str(one).lower() for one in chain(error) for words in SUSPICIOUS)
 
 
-def _chain(error: BaseException | None) -> Iterator[BaseException]:
+def chain(error: BaseException | None) -> Iterator[BaseException]:
+    """The error and its causes, newest first."""
     seen: set[int] = set()
     while error is not None and id(error) not in seen:
         seen.add(id(error))

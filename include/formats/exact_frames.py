@@ -27,6 +27,11 @@ def is_text(kind: pa.DataType) -> bool:
     return types.is_string(kind) or types.is_large_string(kind) or types.is_string_view(kind)
 
 
+def is_bytes(kind: pa.DataType) -> bool:
+    """Whether values of the type are bytes."""
+    return types.is_binary(kind) or types.is_large_binary(kind)
+
+
 def is_number(kind: pa.DataType) -> bool:
     """Whether values of the type are numbers; a truth value is none."""
     return types.is_integer(kind) or types.is_floating(kind) or types.is_decimal(kind)

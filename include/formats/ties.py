@@ -6,11 +6,12 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
+from include.contracts.names import OURS
 from include.formats.content import is_nan, quoted
 from include.formats.database import in_utc
 
-POSITION = "position"
-KNOWN = "known:"  # no column of a use case has a colon in its name
+POSITION, SAME = "position", "same"
+KNOWN = f"{OURS}known"
 
 
 def total_order(columns: Iterable[str], floats: Collection[str] = ()) -> str:
@@ -47,12 +48,22 @@ def latest_known(rows: pd.DataFrame, key: str, known: np.ndarray, order: Sequenc
 
 def _latest(rows: pd.DataFrame, keys: Sequence[str], order: Sequence[str]) -> list[int]:
     names = {name: f"c{number}" for number, name in enumerate(rows.columns)}  # no name meets another one
-    table = pa.Table.from_pandas(rows, preserve_index=False).rename_columns([*names.values()])
+    table = pa.table([_sortable(values) for _, values in rows.items()], names=[*names.values()])
     table = table.append_column(POSITION, pa.array(range(len(rows))))
+    table = table.append_column(SAME, pa.array(rows.groupby(list(keys), sort=False, dropna=False).ngroup()))
     first = [f"{names[name]} DESC NULLS LAST" for name in order]
     rest = [f"{names[name]} DESC NULLS LAST" for name in sorted({*names} - {*keys, *order}, key=str)]
     with in_utc() as connection:
         connection.register("given", table)
-        window = f"PARTITION BY {', '.join(names[key] for key in keys)} ORDER BY {', '.join([*first, *rest, POSITION])}"
+        window = f"PARTITION BY {SAME} ORDER BY {', '.join([*first, *rest, POSITION])}"
         query = f"SELECT {POSITION} FROM given QUALIFY row_number() OVER ({window}) = 1"  # noqa: S608 - our own names
         return [position for (position,) in connection.execute(query).fetchall()]
+
+
+def _sortable(values: pd.Series) -> pa.Array | pa.ChunkedArray:
+    """The values, or a text of each where they are of several types: these too have one order."""
+    try:
+        return pa.array(values, from_pandas=True)
+    except (pa.ArrowException, OverflowError):
+        present = zip(values.tolist(), values.isna().tolist(), strict=True)
+        return pa.array([None if lacks else f"{type(value).__name__} {value!r}" for value, lacks in present])

@@ -1,7 +1,10 @@
 """Strict JSON for requests: no ambiguous texts, and no short text that expands to a large value."""
 
 import json
+import math
 from typing import Any
+
+from include.formats.exact_floats import holds
 
 DIGITS = 40
 """Of a number: no 64-bit number needs more, and a longer one would cost time by the square of its length."""
@@ -17,8 +20,8 @@ def parse(body: bytes) -> dict[str, Any]:
     Raises
     ------
     BadRequestError
-        no UTF-8, no JSON, no object; a key twice; NaN or Infinity; a number of more than 40 characters; nested too
-        deeply.
+        no UTF-8, no JSON, no object; a key twice; NaN or Infinity; a number of more than 40 characters, or
+        one that a float cannot hold; nested too deeply.
     """
     try:
         found = json.loads(
@@ -51,7 +54,14 @@ def _integer(text: str) -> int:
 
 
 def _float(text: str) -> float:
-    return float(_short(text))
+    """A number that is not the float of its digits would be another one than a stream or a table has.
+
+    One beyond every float is infinite: the tensor that has it is named when it is refused.
+    """
+    number = float(_short(text))
+    if not math.isinf(number) and not holds(number, text):
+        raise BadRequestError("the body has a number that a 64-bit float cannot hold")
+    return number
 
 
 def _short(text: str) -> str:

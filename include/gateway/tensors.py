@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from include.contracts.gateway import InferenceTensor as Tensor
+from include.formats.exact_floats import holds
 from include.gateway.strict_json import BadRequestError
 
 NUMBERS = {
@@ -133,6 +134,8 @@ def _numbers(kind: Any, values: list[Any], words: str) -> bytes:
             raise BadRequestError(f"{words} in its range")
         return np.array(values, dtype=kind).tobytes()
     try:
+        if kind is np.float64 and any(type(value) is int and not holds(float(value), value) for value in values):
+            raise BadRequestError(f"{words}, and no whole number that a 64-bit float cannot hold")
         with np.errstate(over="ignore"):
             table = np.array([np.nan if value is None else float(value) for value in values]).astype(kind)
     except OverflowError:

@@ -129,6 +129,7 @@ def _actions() -> list[PersonAction]:
             kind="decision"),
         act("compliance_bundle", "writes the evidence bundle of a release", "compliance", "compliance.write_bundle",
             what="release {release}", reason=why, kind="access"),
+        act("verify", "verifies the audit log and what it binds", "audit", "audit.verify", by_hand=True, kind="use"),
         act("take_in", "takes handed-over data into dev", "take_in", "take_in.take_in", what="hand-over {name}"),
     ]  # fmt: skip
 

@@ -41,8 +41,8 @@ def rule(spec: UseCase, verdict: Verdict) -> tuple[str, str]:
 
 def spec_hash(spec: UseCase, without: Collection[str] = ()) -> str:
     """SHA-256 of what the spec says, but for some of its keys; a default that is written out changes nothing."""
-    said = spec.model_dump_json(exclude=set(without), exclude_defaults=True)
-    return hashlib.sha256(said.encode()).hexdigest()
+    declared = spec.model_dump_json(exclude=set(without), exclude_defaults=True)
+    return hashlib.sha256(declared.encode()).hexdigest()
 
 
 # -- what the record says
@@ -79,8 +79,8 @@ def refused_against(history: History, release: str) -> list[ApprovalEntry]:
 
 
 def _rejected(history: History, verdict: ApprovalEntry) -> bool:
-    said = answer(history, verdict)
-    return said is not None and said.event == "rejected"
+    entry = answer(history, verdict)
+    return entry is not None and entry.event == "rejected"
 
 
 def answer(history: History, verdict: ApprovalEntry) -> ApprovalEntry | None:
@@ -125,15 +125,15 @@ def objection(history: History, version: int) -> str:
         return "it has no verdict"
     if verdict.decision in REFUSED:
         return f"the verdict on it is {verdict.decision}"
-    said = answer(history, verdict)
-    return _objection_to_answer(verdict, said) if said else "it has no approval of its verdict"
+    entry = answer(history, verdict)
+    return _objection_to_answer(verdict, entry) if entry else "it has no approval of its verdict"
 
 
-def _objection_to_answer(verdict: ApprovalEntry, said: ApprovalEntry) -> str:
-    if said.event != "approved":
-        return f"it was {said.event} by {said.by} ({said.reason})"
-    if said.evidence != verdict.evidence:
-        return f"it was approved on the evidence {said.evidence[:12]}, and {verdict.evidence[:12]} was judged"
+def _objection_to_answer(verdict: ApprovalEntry, entry: ApprovalEntry) -> str:
+    if entry.event != "approved":
+        return f"it was {entry.event} by {entry.by} ({entry.reason})"
+    if entry.evidence != verdict.evidence:
+        return f"it was approved on the evidence {entry.evidence[:12]}, and {verdict.evidence[:12]} was judged"
     return ""
 
 
@@ -172,9 +172,9 @@ def overtaken(history: History, **fields: Any) -> ApprovalEntry | None:
     judged = newest_verdict(history, **fields)
     if judged is None or newest_verdict(history, version=judged.version) != judged:
         return None
-    said = answer(history, judged)
+    entry = answer(history, judged)
     waits = any(one.sequence > judged.sequence for one in open_questions(history))
-    return said if said and said.by == NEW_CHAMPION and not waits else None
+    return entry if entry and entry.by == NEW_CHAMPION and not waits else None
 
 
 def approved_version(history: History) -> int | None:

@@ -2,7 +2,10 @@
 
 import heapq
 import json
+from collections import Counter
 from collections.abc import Iterable, Iterator
+from datetime import date
+from itertools import islice
 from typing import Any, NamedTuple, Self
 
 from pydantic import Field, model_validator
@@ -12,9 +15,12 @@ from include.contracts.governance import Level, Role
 from include.contracts.record import Moment, Record
 from include.errors import AccessError
 from include.governance.rights import AUDITORS
+from include.ports.audit import AuditLog
 
 HIDDEN = "(personal)"
 """In the place of a person's value, for a role that reads no personal columns."""
+LOG_ANSWERS = "log_answers"
+"""Action of an entry of a batch of predictions."""
 COLUMNS = ("entry", "at", "kind", "action", "by", "via", "usecase", "what", "outcome", "reason", "subject", "facts")
 
 
@@ -63,13 +69,17 @@ class Search(Record):
         """The filters that are set."""
         return {name: value for name, value in self.json_dict().items() if value}
 
+    @property
+    def exact(self) -> dict[str, str]:
+        """The filters that an event has as a whole: field → value."""
+        wanted = {name: getattr(self, name) or "" for name in ("by", "kind", "action", "usecase", "outcome")}
+        return {name: value for name, value in wanted.items() if value}
+
     def meets(self, event: AuditEvent) -> bool:
-        exact = {"by": self.by, "kind": self.kind, "action": self.action, "usecase": self.usecase}
-        exact["outcome"] = self.outcome
         return (
             (self.since is None or event.at >= self.since)
             and (self.until is None or event.at < self.until)
-            and all(getattr(event, name) == wanted for name, wanted in exact.items() if wanted)
+            and all(getattr(event, name) == wanted for name, wanted in self.exact.items())
             and self.what in event.what
             and self._has_words(event)
         )
@@ -82,33 +92,58 @@ class Search(Record):
 
 
 class Found(NamedTuple):
-    """The newest entries, the newest first, and how many there are."""
+    """The newest entries, the newest first, and how many there are by UTC day and kind."""
 
     entries: list[AuditEntry]
-    total: int
+    by_day: dict[tuple[str, str], int]
+
+    @property
+    def total(self) -> int:
+        return sum(self.by_day.values())
 
 
 def find(entries: Iterable[AuditEntry], search: Search, reading: Reading, newest: int | None = None) -> Found:
     """The newest entries (None: all) that meet the search, as the reader sees them: no text finds a hidden value."""
-    total = 0
+    by_day = Counter[tuple[str, str]]()
 
     def counted() -> Iterator[AuditEntry]:
-        nonlocal total
-        for entry in entries:
-            if entry.event is None or not reading.sees(entry.event):
-                continue
-            shown = reading.shown(entry)
+        for shown in _seen(entries, reading):
             if shown.event and search.meets(shown.event):
-                total += 1
+                by_day[f"{shown.event.at:%Y-%m-%d}", shown.event.kind] += 1
                 yield shown
 
-    def place(entry: AuditEntry) -> tuple[str, str, int]:
-        return (entry.event.at.isoformat() if entry.event else "", entry.day, entry.number)
-
     kept = (
-        sorted(counted(), key=place, reverse=True) if newest is None else heapq.nlargest(newest, counted(), key=place)
+        sorted(counted(), key=_place, reverse=True) if newest is None else heapq.nlargest(newest, counted(), key=_place)
     )
-    return Found(kept, total)
+    return Found(kept, dict(sorted(by_day.items())))
+
+
+def latest(log: AuditLog, since: date, reading: Reading, newest: int) -> Found:
+    """The events that were written last, and how many there are from that day on: no more is read than is new."""
+    recent = (e for e in _seen(log.newest(since), reading) if e.event and e.event.at.date() >= since)
+    return Found(sorted(islice(recent, newest), key=_place, reverse=True), dict(log.tally(since)))
+
+
+def _seen(entries: Iterable[AuditEntry], reading: Reading) -> Iterator[AuditEntry]:
+    """The events that the reader sees, as it sees them."""
+    return (reading.shown(entry) for entry in map(with_event, entries) if entry.event and reading.sees(entry.event))
+
+
+def with_event(entry: AuditEntry) -> AuditEntry:
+    """An entry of a batch of predictions as an event: a model was used, and its answers were logged."""
+    if entry.batch is None or entry.at is None:
+        return entry
+    told = entry.batch.json_dict()
+    facts = {name: told[name] for name in ("size", "table", "run", "first", "last", "root") if told.get(name)}
+    event = AuditEvent(
+        at=entry.at, kind="use", action=LOG_ANSWERS, by="", via="task", usecase=entry.batch.usecase,
+        what=f"{entry.batch.size:,} rows of table {entry.batch.table}", facts=facts,
+    )  # fmt: skip
+    return entry.model_copy(update={"event": event})
+
+
+def _place(entry: AuditEntry) -> tuple[str, str, int]:
+    return (entry.event.at.isoformat() if entry.event else "", entry.day, entry.number)
 
 
 def require_overseer(reading: Reading) -> None:

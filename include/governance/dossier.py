@@ -6,7 +6,7 @@ from typing import Literal
 
 from include.contracts.approval import ApprovalEntry
 from include.contracts.evaluation import Verdict
-from include.governance import approval, stages
+from include.governance import approval
 from include.governance.approval import History
 
 State = Literal["open", "approved", "rejected", "withdrawn", "expired", "nothing_to_approve"]
@@ -40,11 +40,6 @@ class Dossier:
         if self.ended is not None:
             return self.ended.event  # type: ignore[return-value] # one of ANSWERS
         return "nothing_to_approve" if self.judged.decision in approval.REFUSED else "open"
-
-    @property
-    def form(self) -> int:
-        """The number of the required action that waits, from 1."""
-        return len(stages.agreed(self.history, self.judged)) + 1
 
     @property
     def barred(self) -> list[str]:

@@ -37,11 +37,11 @@ def question(spec: UseCase, services: Services, run: str) -> dict[str, Any]:
     """
     history = services.approvals.history(spec)
     judged = _judged(spec, history, run)
-    said = approval.answer(history, judged)
+    entry = approval.answer(history, judged)
     answering = stages.answering(spec, services.settings.roles, history, judged)
     return {
         "body": questions.body(spec, history, judged, answering), "answering": answering,
-        "agreed": len(stages.agreed(history, judged)), "settled": said.event if said else None,
+        "agreed": len(stages.agreed(history, judged)), "settled": entry.event if entry else None,
     }  # fmt: skip
 
 
@@ -65,22 +65,22 @@ def settle(spec: UseCase, services: Services, run: str) -> ApprovalEntry:
     serving = services.serving.champion(spec)
     with services.approvals.adding(spec) as ledger:
         judged = _judged(spec, ledger.history, run)
-        said = _ended(spec, services, ledger, judged, serving)
-    if said is None:
+        entry = _ended(spec, services, ledger, judged, serving)
+    if entry is None:
         raise ApprovalError(f"the question about version {judged.version} of {spec.name} is open: answer it")
     verdicts.show_newest(spec, services, judged.version)
-    return said
+    return entry
 
 
 def _ended(
     spec: UseCase, services: Services, ledger: Ledger, judged: ApprovalEntry, serving: ReleaseRef | None
 ) -> ApprovalEntry | None:
     """What has ended the question, or does so now: another champion, changed evidence, or its time."""
-    said = approval.answer(ledger.history, judged)
-    if said is not None and said.event != "approved":
-        return said
-    if (stale := ledger.withdraw_stale(judged, serving)) or said:
-        return stale or said
+    entry = approval.answer(ledger.history, judged)
+    if entry is not None and entry.event != "approved":
+        return entry
+    if (stale := ledger.withdraw_stale(judged, serving)) or entry:
+        return stale or entry
     if what := evidence.changed(spec, services.adapters, ledger.history, judged):
         why = f"since it was judged {what}: evaluate version {judged.version} again"
         return ledger.conclude("withdrawn", judged, by=approval.CHANGED_EVIDENCE, reason=why)
@@ -103,13 +103,13 @@ def overtaken(
     asked: dict[str, Any] = {"run": run} if run else {}
     if version:
         asked["version"] = approval.proof_version(history, int(version))
-    said = approval.overtaken(history, **asked)
-    if said is None:
+    entry = approval.overtaken(history, **asked)
+    if entry is None:
         return None
-    registered = approval.registration(history, said.version)
+    registered = approval.registration(history, entry.version)
     members = registered.facts["members"] if registered else []
-    again = members[-1] if members else said.version
-    return {"version": again, "run_id": f"again__v{again}__{said.sequence}", "reason": said.reason}
+    again = members[-1] if members else entry.version
+    return {"version": again, "run_id": f"again__v{again}__{entry.sequence}", "reason": entry.reason}
 
 
 def record_answer(spec: UseCase, services: Services, run: str, given: Mapping[str, Any]) -> ApprovalEntry:
@@ -122,9 +122,9 @@ def record_answer(spec: UseCase, services: Services, run: str, given: Mapping[st
     serving = services.serving.champion(spec)
     with services.approvals.adding(spec) as ledger:
         judged = _judged(spec, ledger.history, run)
-        said = _ended(spec, services, ledger, judged, serving) or _answered(spec, services, ledger, judged, given)
+        entry = _ended(spec, services, ledger, judged, serving) or _answered(spec, services, ledger, judged, given)
     verdicts.show_newest(spec, services, judged.version)
-    return said
+    return entry
 
 
 def _answered(
@@ -170,12 +170,12 @@ def outcome(spec: UseCase, services: Services, run: str, event: str = "") -> str
     """
     history = services.approvals.history(spec)
     judged = _judged(spec, history, run)
-    said = approval.answer(history, judged)
-    if event and (said is None or said.event != event):
+    entry = approval.answer(history, judged)
+    if event and (entry is None or entry.event != event):
         raise ApprovalError(f"version {judged.version} was not {event}: a task was marked by hand; clear `approve`")
-    if said is None:
+    if entry is None:
         return f"the champion keeps serving: {judged.reason}"
-    return f"version {judged.version} was {said.event} by {said.by}, {said.at:%Y-%m-%d %H:%M} UTC: {said.reason}"
+    return f"version {judged.version} was {entry.event} by {entry.by}, {entry.at:%Y-%m-%d %H:%M} UTC: {entry.reason}"
 
 
 def record_approval(spec: UseCase, services: Services, run: str) -> dict[str, Any] | None:
@@ -190,17 +190,17 @@ def record_approval(spec: UseCase, services: Services, run: str) -> dict[str, An
     serving = services.serving.champion(spec)
     with services.approvals.adding(spec) as ledger:
         judged = _judged(spec, ledger.history, run)
-        said = approval.answer(ledger.history, judged)
-        if said is None or said.event == "approved":
-            said = ledger.withdraw_stale(judged, serving) or said or _by_policy(spec, ledger, judged)
-    if said.event == "withdrawn":
+        entry = approval.answer(ledger.history, judged)
+        if entry is None or entry.event == "approved":
+            entry = ledger.withdraw_stale(judged, serving) or entry or _by_policy(spec, ledger, judged)
+    if entry.event == "withdrawn":
         return None
     evidence.require_unchanged(spec, services.adapters, services.approvals.history(spec), judged.version)
     if why := approval.objection(services.approvals.history(spec), judged.version):
         raise ApprovalError(f"version {judged.version} of {spec.name} is not handed over: {why}")
-    people = [who["login"] for who in said.facts.get("approvers", [])] or [said.by]
+    people = [who["login"] for who in entry.facts.get("approvers", [])] or [entry.by]
     tags = {"approved_verdict": judged.verdict, "approved_by": ", ".join(people), "decision": judged.decision}
-    tags |= {"approved_evidence": judged.evidence, "approved_at": said.at.isoformat(timespec="seconds")}
+    tags |= {"approved_evidence": judged.evidence, "approved_at": entry.at.isoformat(timespec="seconds")}
     verdicts.show_newest(spec, services, judged.version, tags=tags, alias="challenger")
     return {"version": judged.version, "verdict": judged.verdict}
 

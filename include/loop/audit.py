@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from include.governance.checklist.rules import states
-from include.services import assessments, audit_checks, checklist
+from include.services import assessments, audit_checks, checklist, checklist_events
 from include.services.composition import Services
 from include.specification.loader import specifications
 from include.specification.usecase import UseCase
@@ -18,9 +18,10 @@ def count_uses(spec: UseCase, services: Services) -> dict[str, int]:
     return {"requests": counts[spec.name], "refused_without_model": counts[""]}
 
 
-def verify(spec: UseCase, services: Services, *, anew: bool) -> dict[str, Any]:
+def verify(spec: UseCase, services: Services, *, anew: bool, run: str = "") -> dict[str, Any]:
     """What was verified, and when. Raises DamagedStateError, which names what was altered."""
-    check = audit_checks.verify(services, [*specifications().good.values()], anew=anew)
+    usecases = [*specifications().good.values()]
+    check = audit_checks.verify(services, usecases, anew=anew, usecase=spec.name, run=run)
     for note in check.notes:
         print(note)
     print(f"verified at {check.at.isoformat()}: {check.counts}; nothing was altered")
@@ -43,7 +44,7 @@ def record_checklist(spec: UseCase, services: Services) -> dict[str, int]:
     The checklist is one for all use cases: the last run of a day counts.
     """
     now = datetime.now(UTC)
-    checklist.look_at_events(services, now)
+    checklist_events.look(services, now)
     facts = checklist.gather(services, specifications().good.values())
     if facts.unread:
         print(f"no figures of Prometheus are evidence today: {facts.unread}")

@@ -6,8 +6,8 @@ from typing import Literal
 from include.contracts.calendar import Span
 from include.contracts.controls import Hold
 from include.errors import NotFoundError
-from include.operations.platform_alerts import of_platform
-from include.operations.usecase_alerts import of_usecase
+from include.operations.alerts.platform_alerts import of_platform
+from include.operations.alerts.usecase_alerts import of_usecase
 from include.services.composition import Services
 from include.specification.usecase import UseCase
 

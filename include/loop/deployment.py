@@ -146,8 +146,9 @@ def _baseline(
 
     What answers are attributed to needs no labels: it is that of the model that will serve.
     """
-    from include.operations import attribution, block_losses, drift
-    from include.operations.window import Answering
+    from include.operations.drift import attribution, drift
+    from include.operations.performance import block_losses
+    from include.operations.windows.window import Answering
 
     scores = _loaded(services, proof).predict_classes(rows, spec.event.classes)
     metrics = {c.metric: c.figure.json_dict() for c in verdict.cells if c.name == "D"} if verdict else {}

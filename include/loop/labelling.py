@@ -18,8 +18,9 @@ from include.errors import NotFoundError
 from include.families.class_names import maps
 from include.formats import identity
 from include.governance.rights import RIGHTS
-from include.operations import labelling, labelling_form, maturity, selection
-from include.operations.labelling import Selection
+from include.operations.labelling import labelling, labelling_form, selection
+from include.operations.labelling.labelling import Selection
+from include.operations.windows import maturity
 from include.records.privacy import column_level
 from include.records.registry import GIVEN_LABELS
 from include.services.composition import Services

@@ -21,12 +21,15 @@ from include.data import versioning
 from include.deployment import release, scoring
 from include.families.class_names import maps
 from include.families.serving import logged_in_order
-from include.operations import monitoring, served, trust, windows
-from include.operations.large_windows import InFiles
-from include.operations.sample import drawn
-from include.operations.scope import Scope
-from include.operations.window import Answering
-from include.operations.window_inputs import WindowInputs
+from include.operations.monitoring import monitoring
+from include.operations.monitoring.large_windows import InFiles
+from include.operations.monitoring.window_inputs import WindowInputs
+from include.operations.overview import served
+from include.operations.performance import trust
+from include.operations.windows import windows
+from include.operations.windows.sample import drawn
+from include.operations.windows.scope import Scope
+from include.operations.windows.window import Answering
 from include.records.registry import (
     BLOCK_LOSSES,
     CALIBRATION_BINS,

@@ -9,8 +9,9 @@ from include.contracts.period import Period
 from include.development.datasets.fresh_rows import may_teach
 from include.development.datasets.labelled_events import given_version
 from include.errors import NotFoundError
-from include.operations import retraining, served
-from include.operations.due import due as due_by_policy
+from include.operations.overview import served
+from include.operations.retraining import retraining
+from include.operations.retraining.due import due as due_by_policy
 from include.records.registry import DECISIONS, FIGURES
 from include.services.composition import Services
 from include.services.old_test_sets import old_test_set

@@ -19,7 +19,7 @@ from include.deployment.release import class_names
 from include.errors import ConflictError, NotFoundError, RolloutAbortedError, ServiceError
 from include.families.registry import family
 from include.families.serving import logged_in_order, logged_scores
-from include.operations import maturity
+from include.operations.windows import maturity
 from include.services.composition import Services
 from include.specification.usecase import UseCase
 

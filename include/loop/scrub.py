@@ -61,7 +61,7 @@ def scrub(spec: UseCase, services: Services) -> dict[str, int]:
 
 def forget_answers(spec: UseCase, services: Services) -> dict[str, int]:
     """Delete the answers whose retention is over; how many by place."""
-    return services.answers.forget(spec)
+    return services.answers.forget(spec) | services.answers.forget_streamed(spec)
 
 
 def _proved(checks: Iterator[Check]) -> tuple[int, list[str]]:

@@ -18,9 +18,9 @@ from include.development.training_key import search_key, training_key
 from include.errors import DataError, NotFoundError, TrainingError
 from include.governance import approval
 from include.loop import recalibration
+from include.process_environment import default_environment
 from include.services.composition import Services
 from include.services.old_test_sets import frozen_test_sets, newest_known
-from include.settings import default_environment
 from include.specification.usecase import UseCase
 
 if TYPE_CHECKING:
@@ -203,6 +203,7 @@ def _recorded(spec: UseCase, services: Services, key: str) -> ModelRef | None:
 
 def _registered(spec: UseCase, services: Services, key: str, workspace: Workspace) -> ModelRef:
     from include.development import judging, training
+    from include.families import serving
 
     asked, (content, fit), meter = workspace.order(), workspace.fit(), Meter()
     if spec.refits and fit.length is None and not asked.recalibrates:
@@ -235,6 +236,7 @@ def _registered(spec: UseCase, services: Services, key: str, workspace: Workspac
         revision=fit.environment["revision"],
         curve=_curve(asked, fit),
         tags=_tags(spec, asked, fit),
+        fields=serving.fields(spec),
     )
     return as_made(model, asked.dataset, content)
 

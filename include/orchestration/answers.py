@@ -1,7 +1,7 @@
 """The required action that asks for an approval: who asked for something cannot approve it."""
 
 from collections.abc import Iterable
-from datetime import timedelta
+from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -9,9 +9,10 @@ from airflow.providers.standard.operators.hitl import ApprovalOperator
 from airflow.sdk import Context
 from airflow.sdk.configuration import conf
 
+from include.contracts.operations import OpenQuestion
 from include.errors import AccessError
 from include.governance import answers, rights
-from include.orchestration.dags import triggered_by
+from include.orchestration.dags import run_key, triggered_by
 from include.orchestration.steps import bound, deliberate
 from include.settings import load_settings
 from include.specification.loader import load_usecase
@@ -67,16 +68,22 @@ class Approval(ApprovalOperator):
     def execute(self, context: Context) -> None:
         if knows_logins():
             self.assigned_users = respondents(self._may_answer())
-        self.response_timeout = timedelta(hours=self._spec.approval.expires.hours)
+        now = datetime.now(UTC)
+        until = self._spec.approval.expires.after(now)
+        self.response_timeout = until - now
+        self._tell_it_waits(now, until)
         super().execute(context)
 
     @property
     def _spec(self) -> UseCase:
         return load_usecase(self.dag_id.partition(".")[0])
 
+    @property
+    def _family(self) -> str:
+        return rights.family_of(self.dag_id) or ""
+
     def _may_answer(self) -> list[str]:
-        family = rights.family_of(self.dag_id) or ""
-        barred = who_asked()
+        family, barred = self._family, who_asked()
         if others := rights.answering(load_settings().roles, family, barred):
             return others
         reasons = ", ".join(f"{login!r} {barred[login]}" for login in sorted(barred))
@@ -85,13 +92,23 @@ class Approval(ApprovalOperator):
             f"({sorted(rights.RIGHTS[family].answer)}); add one to MOEBIUS_AIRFLOW_USERS and start again"
         )
 
+    def _tell_it_waits(self, since: datetime, until: datetime) -> None:
+        from include.services import composition, waiting
+
+        of = f"{self._family} {run_key()}"
+        question = OpenQuestion(usecase=self._spec.name, question=of, since=since, until=until)
+        waiting.opened(composition.services().adapters.state, question, self._family, run_key())
+
     @deliberate
     def execute_complete(self, context: Context, event: dict[str, Any]) -> Any:
+        from include.services import composition, waiting
+
+        waiting.ended(composition.services().adapters.state, self._spec.name, self._family, run_key())
         if event.get("error_type") == "timeout":
             raise AccessError(f"nobody answered within {self._spec.approval.expires}: nothing was done; start again")
         answers.require_other(self.subject, event, who_asked())
         if not answers.choice(event):
             take = partial(bound, self._spec)
-            print(take(REJECTIONS[self.dag_id.rpartition(".")[2]])(event), flush=True)
+            print(take(REJECTIONS[self._family])(event), flush=True)
         answer = super().execute_complete(context, event)
         return {**answer, "responded_at": answer["responded_at"].isoformat()}

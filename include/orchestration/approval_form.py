@@ -127,29 +127,29 @@ class ApprovalForm(HITLBranchOperator):
                 notifier(context)
             return self._wait_on(context)
         try:
-            said = bound(self.spec, "approval.record_answer")(run_key(), event)
+            entry = bound(self.spec, "approval.record_answer")(run_key(), event)
         except ApprovalError as refusal:
             self.log.warning("%s", refusal)
             return self._wait(context)
-        self.log.info("%s by %s: %s", said.event, said.by, said.reason)
-        return self._follow(context, said)
+        self.log.info("%s by %s: %s", entry.event, entry.by, entry.reason)
+        return self._follow(context, entry)
 
-    def _follow(self, context: Context, said: ApprovalEntry) -> Any:
+    def _follow(self, context: Context, entry: ApprovalEntry) -> Any:
         """To the task that an answer leads to; the same form is asked again when it wants one more answer."""
-        if said.event in NEXT:
-            self.do_branch(context, NEXT[said.event])
+        if entry.event in NEXT:
+            self.do_branch(context, NEXT[entry.event])
         elif bound(self.spec, "approval.question")(run_key())["agreed"] >= self.number:
             self.do_branch(context, form_id(self.number + 1))
         else:
             return self._wait(context)
-        return {"event": said.event, "by": said.by, "reason": said.reason}
+        return {"event": entry.event, "by": entry.by, "reason": entry.reason}
 
     def _end(self, context: Context) -> Any:
-        said = bound(self.spec, "approval.settle")(run_key())
-        if said.event == "expired":
+        entry = bound(self.spec, "approval.settle")(run_key())
+        if entry.event == "expired":
             for notifier in self._notifiers("expired", context):
                 notifier(context)
-        return self._follow(context, said)
+        return self._follow(context, entry)
 
     def _notifiers(self, kind: NoticeKind, context: Context) -> Sequence[BaseNotifier]:
         """None when the notices cannot be made, which stops no question."""

@@ -13,6 +13,7 @@ from include.contracts.approval import UNNAMED
 from include.contracts.period import Period, range_text, ranges
 from include.errors import NotFoundError, SpecError
 from include.formats import identity
+from include.governance.answers import MOST_REASON
 from include.orchestration.dag_names import SHOWN
 from include.orchestration.forms import check_form
 from include.orchestration.retries import OnlyWhatMayPass
@@ -63,6 +64,7 @@ def usecase_dag(
     Airflow's; one that is a function gets the spec.
     """
     own = {name: value(spec) if callable(value) else value for name, value in options.items()}
+    fields = own.pop("params", {})
     shown = SHOWN[family]
     with DAG(
         dag_id=f"{spec.name}.{family}",
@@ -75,6 +77,7 @@ def usecase_dag(
         **{**DEFAULTS, **own},
     ) as dag:
         build(spec)
+    dag.params = fields  # last: each task would copy them four times, while a run takes the DAG's
     return dag
 
 
@@ -132,7 +135,12 @@ def each_period(call: Callable[..., Any], *arguments: Any) -> Any:
 
 def run_key() -> str:
     """A name for this run that is safe in paths."""
-    return identity.in_paths(get_current_context()["dag_run"].run_id)
+    return identity.in_paths(run_id())
+
+
+def run_id() -> str:
+    """The id of this run."""
+    return str(get_current_context()["dag_run"].run_id)
 
 
 def form() -> dict[str, Any]:
@@ -226,8 +234,8 @@ def emit_periods(asset: Any, periods: Sequence[Period] | None = None) -> None:
 def text_param(
     default: str | None, title: str, description: str, pattern: str | None = None, *, needed: bool = False
 ) -> Param:
-    """A text; one that is ``needed`` must be given, any other may be left out."""
-    schema: dict[str, Any] = {"type": "string" if needed else ["null", "string"]}
+    """A text of 2,000 characters at most; one that is ``needed`` must be given, any other may be left out."""
+    schema: dict[str, Any] = {"type": "string" if needed else ["null", "string"], "maxLength": MOST_REASON}
     if pattern:
         schema["pattern"] = pattern
     value = str(default) if default else ("" if needed else None)

@@ -1,4 +1,4 @@
-"""A run's form has no field but the DAG's: Airflow checks the values of those, and takes any other field."""
+"""A run's form has no field but the DAG's, and none of another operation: Airflow checks their values only."""
 
 from collections.abc import Collection, Mapping
 from difflib import get_close_matches
@@ -7,6 +7,9 @@ from typing import Any
 from airflow.sdk import Context
 from airflow.sdk.exceptions import AirflowFailException
 
+from include.governance import operations
+from include.governance.operations import OPERATION
+
 AIRFLOWS_OWN = frozenset({"openlineage"})
 """What Airflow itself adds to the form of a run that another DAG starts."""
 
@@ -14,11 +17,16 @@ AIRFLOWS_OWN = frozenset({"openlineage"})
 def check_form(context: Context) -> None:
     """Called before every task: so a run with an unknown field fails in its first one.
 
-    Raises AirflowFailException naming the field, the nearest one of the form, and all others.
+    Raises AirflowFailException naming the field, the nearest one of the form, and all others; or the fields that the
+    form's operation does not take.
     """
-    known = sorted(context["dag"].params)
-    if unknown := unknown_fields(known, context["dag_run"].conf or {}):
-        raise AirflowFailException(f"{context['dag'].dag_id}: {fault(unknown, known)}; nothing was done")
+    dag, given = context["dag"], context["dag_run"].conf or {}
+    known = sorted(dag.params)
+    if unknown := unknown_fields(known, given):
+        raise AirflowFailException(f"{dag.dag_id}: {fault(unknown, known)}; nothing was done")
+    chosen = given if OPERATION in given or OPERATION not in known else {**given, OPERATION: dag.params[OPERATION]}
+    if beside := operations.fault(dag.dag_id.rpartition(".")[2], chosen):
+        raise AirflowFailException(f"{dag.dag_id}: {beside}; nothing was done")
 
 
 def unknown_fields(known: Collection[str], given: Mapping[str, Any]) -> list[str]:

@@ -26,13 +26,13 @@ class LabelForm(HITLOperator):
         self.spec, self.rows_of = spec, rows_of
 
     def execute(self, context: Context) -> None:
-        from include.operations.labelling_form import body
+        from include.operations.labelling.labelling_form import body
 
         self.body = body(self.spec, self._fields(context))
         super().execute(context)
 
     def execute_complete(self, context: Context, event: dict[str, Any]) -> Any:
-        from include.operations.labelling import labels
+        from include.operations.labelling.labelling import labels
 
         chosen = self._fields(context)
         answer = super().execute_complete(context, event)
@@ -42,7 +42,7 @@ class LabelForm(HITLOperator):
 
     def _fields(self, context: Context) -> Any:
         """The form's fields, made anew whenever the task wakes up, and the selection that they are of."""
-        from include.operations.labelling import CANNOT_TELL, LATER, Selection, choices
+        from include.operations.labelling.labelling import CANNOT_TELL, LATER, Selection, choices
 
         chosen = Selection.model_validate(context["ti"].xcom_pull(task_ids=self.rows_of))
         known = choices(self.spec)

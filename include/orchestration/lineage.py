@@ -94,7 +94,7 @@ class FlowExtractor(BaseExtractor):
 
     @classmethod
     def get_operator_classnames(cls) -> list[str]:
-        return ["_PythonDecoratedOperator", "_BranchPythonDecoratedOperator", "DockerOperator"]
+        return ["_PythonDecoratedOperator", "_BranchPythonDecoratedOperator", "ContainerFit"]
 
     def _execute_extraction(self) -> OperatorLineage | None:
         usecase, _, family = self.operator.dag_id.partition(".")

@@ -6,7 +6,7 @@ from airflow.sdk import Connection, Variable
 from airflow.sdk.exceptions import AirflowNotFoundException
 
 from include.errors import NotFoundError
-from include.settings import resolve
+from include.process_environment import resolve
 
 CONNECTION = re.compile(r"\$\{connection:(\w+)\}")
 

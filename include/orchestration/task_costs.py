@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import Any, Literal
 
 from airflow.sdk import get_current_context
+from airflow.sdk.exceptions import AirflowSkipException
 
 from include.contracts.costs import TaskCost
 from include.contracts.period import Period
@@ -35,6 +36,9 @@ def measured(spec: UseCase) -> Iterator[Named]:
     try:
         yield named
         outcome = "done"
+    except AirflowSkipException:  # the task has found that there is nothing to do
+        outcome = "done"
+        raise
     finally:
         spent = (time.perf_counter() - wall, process_cpu_seconds() - cpu)
         _write(spec, outcome, *spent, about)

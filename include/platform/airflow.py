@@ -10,7 +10,8 @@ from typing import Any
 
 from include.formats import state_file
 from include.formats.sqlite_files import sqlite_url
-from include.settings import ROOT, Settings, inherited_environment
+from include.process_environment import inherited_environment
+from include.settings import ROOT, Settings
 
 ARGUMENTS = {
     "airflow-db": ["db", "migrate"],

@@ -13,8 +13,8 @@ from include.services import small_state
 from include.settings import Settings
 
 ROOMS = (
-    "catalog", "datasets", "demo", "exchange", "keys", "platform", "privacy", "releases", "snapshots", "specifications",
-    "spool", "staging", "stores", "training", "unreadable",
+    "catalog", "controls", "datasets", "demo", "exchange", "keys", "platform", "privacy", "questions", "releases",
+    "snapshots", "specifications", "spool", "staging", "stores", "training", "unreadable",
 )  # fmt: skip
 """Directories of the state root in which small state is kept."""
 PLAIN = frozenset({"environment", "version", "passwords.json", "model_version", "approval.pub"})

@@ -16,7 +16,8 @@ from include.platform.patience import Patience
 from include.platform.servers import service
 from include.platform.supervisor import Service, Supervisor
 from include.platform.topology import TOPOLOGY, Declaration, instances, instances_of
-from include.settings import Settings, inherited_environment
+from include.process_environment import inherited_environment
+from include.settings import Settings
 
 SUPERVISION = ("keeper", supervisord.NAME)
 """Stopped before everything else: what is stopped is not to be healed."""

@@ -15,7 +15,8 @@ from include.contracts.record import Record
 from include.errors import SettingsError
 from include.formats import state_file
 from include.platform import secrets
-from include.settings import Settings, inherited_environment
+from include.process_environment import inherited_environment
+from include.settings import Settings
 
 RINGS = frozenset({"keys/pseudonym.keys", "keys/hand_over.keys"})
 """Key files that hold several keys by name."""

@@ -7,7 +7,8 @@ import subprocess
 from include.adapters.haproxy import ADMIN_PATHS
 from include.errors import SettingsError
 from include.gateway import clients
-from include.settings import Settings, inherited_environment
+from include.process_environment import inherited_environment
+from include.settings import Settings
 
 INSTALLERS = {"apt-get": "apt-get install -y --no-install-recommends", "dnf": "dnf install -y", "apk": "apk add"}
 PACKAGES = {"prometheus_binary": "prometheus", "redis_binary": "redis-server"}

@@ -10,7 +10,8 @@ from pathlib import Path
 
 from include.adapters.experiment_server import ADMIN
 from include.formats import state_file
-from include.settings import REFERENCE, ROOT, SECRETS, Settings, inherited_environment
+from include.process_environment import REFERENCE, inherited_environment
+from include.settings import ROOT, SECRETS, Settings
 
 SOURCES = "sources"
 """What sources of the specs name: ``${NAME}`` and Airflow connections."""

@@ -18,7 +18,8 @@ from include.gateway import clients
 from include.platform import airflow, databases, gateway, secrets, supervisord
 from include.platform.supervisor import Service, Supervisor
 from include.platform.topology import TOPOLOGY, Declaration, Instance, instances_of
-from include.settings import ROOT, Settings, inherited_environment
+from include.process_environment import inherited_environment
+from include.settings import ROOT, Settings
 from include.specification.loader import usecases
 
 Command = tuple[list[str], dict[str, str]]
@@ -40,7 +41,7 @@ LOGINS: dict[str, Callable[[Settings], tuple[str, str]]] = {
 
 
 def _configure_prometheus(settings: Settings) -> None:
-    from include.operations import alerts  # with SciPy: what dies is started again without it
+    from include.operations.alerts import alerts  # with SciPy: what dies is started again without it
 
     rules = alerts.rules_text(usecases(), settings.pages_url)
     metrics_server.configure(settings, rules, gateway=clients.present(settings.gateway_clients))

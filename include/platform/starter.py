@@ -16,7 +16,8 @@ from include.errors import MoebiusError
 from include.platform import servers
 from include.platform.supervisor import Supervisor
 from include.platform.supervisord import NAME
-from include.settings import load_settings, use_utc
+from include.process_environment import use_utc
+from include.settings import load_settings
 
 REST_SECONDS = 5.0
 HOLDER = Path(__file__).with_name("holder.py")

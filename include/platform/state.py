@@ -48,9 +48,9 @@ def _require_version(settings: Settings) -> None:
 
 def _mark(file: Path, pattern: str) -> str:
     """What a mark says, also where another release wrote it; its copy where it says nothing; '' without both."""
-    said = file.read_bytes().decode(errors="replace").strip() if file.is_file() else ""
-    if re.fullmatch(pattern, said):
-        return said
+    content = file.read_bytes().decode(errors="replace").strip() if file.is_file() else ""
+    if re.fullmatch(pattern, content):
+        return content
     return state_file.read_plain(file).strip() if state_file.exists(file) else ""
 
 

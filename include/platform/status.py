@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
+from shutil import get_terminal_size
 
 import psutil
 from rich.table import Table
@@ -19,6 +20,8 @@ from include.settings import Settings
 MIB = 1024 * 1024
 COLUMNS = ("service", "state (times are UTC)", "address", "MiB", "expected")
 DEATHS_SHOWN = 5
+NARROW = 60
+"""Characters of a terminal below which names of services are folded, so that no other column vanishes."""
 
 
 def table(settings: Settings, supervisor: Supervisor) -> Table:
@@ -29,8 +32,9 @@ def table(settings: Settings, supervisor: Supervisor) -> Table:
         rows = list(pool.map(lambda i: row(i, supervisor, [e for e in events if e.service == i.name]), shown))
     logs = Text(visible(f"log of a service: {near(supervisor.log('<service>'))}"))
     made = Table(title=Text(visible(f"{settings.title}: {near(settings.home)}")), caption=logs)
+    whole = ("service", "MiB") if get_terminal_size().columns >= NARROW else ("MiB",)
     for column in COLUMNS:
-        made.add_column(column, overflow="fold", no_wrap=column in ("service", "MiB"))
+        made.add_column(column, overflow="fold", no_wrap=column in whole, min_width=3)
     for cells in rows:
         made.add_row(*(Text(visible(cell)) for cell in cells))
     return made

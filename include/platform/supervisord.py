@@ -21,7 +21,8 @@ from include.errors import ServiceError
 from include.formats.atomic_file import write_atomically
 from include.platform import secrets
 from include.platform.topology import TOPOLOGY, Declaration, instances_of
-from include.settings import ROOT, Settings, inherited_environment
+from include.process_environment import inherited_environment
+from include.settings import ROOT, Settings
 
 NAME = "supervisord"
 SOCKET, CONFIGURATION = "supervisor.sock", "supervisord.conf"

@@ -1,6 +1,6 @@
 """Every process of the platform in figures, for the exporter: services, and the processes of models."""
 
-from contextlib import suppress
+import os
 
 import psutil
 
@@ -8,6 +8,11 @@ from include.contracts.platform import GIVEN_UP, ProcessEvent, ProcessFigures, f
 from include.platform.supervisor import Supervisor
 from include.platform.topology import instances, instances_of, model_processes
 from include.settings import Settings
+
+TICKS = os.sysconf("SC_CLK_TCK")
+"""Parts of a second in which the system counts."""
+READINGS = 5
+"""Times that the processes of a service are read before it is left without a figure."""
 
 
 def vitals(settings: Settings) -> list[ProcessFigures]:
@@ -26,18 +31,21 @@ def _of_service(name: str, leader: psutil.Process | None, events: list[ProcessEv
 def cpu_seconds(leader: psutil.Process) -> float | None:
     """Of the process and of all below it, ended ones among them: it does not fall while the leader lives.
 
-    None when the leader ends meanwhile.
+    None when the leader ends meanwhile, or when children end faster than they can be read.
     """
-    total = 0.0
-    try:
-        every = [leader, *leader.children(recursive=True)]
-    except psutil.Error:
-        return None
-    for process in every:
-        with suppress(psutil.Error):  # it ended: its time is its parent's now
-            times = process.cpu_times()
-            total += times.user + times.system + times.children_user + times.children_system
-    return total
+    for _ in range(READINGS):
+        try:
+            every = [leader, *leader.children(recursive=True)]
+            return sum(map(ticks, every)) / TICKS
+        except psutil.Error:  # one ended after its parent was read: its time would be missing
+            continue
+    return None
+
+
+def ticks(process: psutil.Process) -> int:
+    """As the system counts: sums of seconds differ in their last bit by who of a family has spent them."""
+    times = process.cpu_times()
+    return round((times.user + times.system + times.children_user + times.children_system) * TICKS)
 
 
 def _models(settings: Settings, supervisor: Supervisor) -> list[str]:

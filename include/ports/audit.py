@@ -1,7 +1,7 @@
 """The log of who did what, as steps see it."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from typing import Protocol
 
 from include.contracts.audit import AuditEntry, AuditEvent, PredictionBatch, SignedCheckpoint
@@ -22,11 +22,29 @@ class AuditLog(Protocol):
     def read(self, since: datetime | None = None, until: datetime | None = None) -> Iterator[AuditEvent]:
         """The events of ``since`` ≤ time < ``until``, oldest first. Raises DamagedStateError."""
 
-    def entries(self, since: datetime | None = None, until: datetime | None = None) -> Iterator[AuditEntry]:
+    def entries(
+        self, since: datetime | None = None, until: datetime | None = None, having: Mapping[str, str] | None = None
+    ) -> Iterator[AuditEntry]:
         """Every entry of the days that hold events of these times, with its place; batches too.
 
-        A day's file is opened only if the day may hold such an event.
+        A day's file is opened only if the day may hold such an event. ``having``: field of an event → its value, as a
+        whole; entries that cannot be of such an event may be left out.
         """
+
+    def newest(self, since: date) -> Iterator[AuditEntry]:
+        """The entries of that day and later ones, those that were written last first; a day is read when it is met."""
+
+    def tally(self, since: date) -> Mapping[tuple[str, str], int]:
+        """(UTC day, kind) → number of events, from that day on, in order; a batch is one of kind ``use``."""
+
+    def forgotten(self, since: date) -> int:
+        """How many entries of that day and later ones are only hashes: their retention is over."""
+
+    def answers_after(self, usecase: str, at: datetime) -> int:
+        """How many predictions of a use case were logged later than that."""
+
+    def size(self) -> int:
+        """How many entries the log has."""
 
     def batches(self, usecase: str, table: str, since: datetime | None = None) -> Iterator[AuditEntry]:
         """The batches of a table that were written from the day of ``since`` on; no event is opened."""

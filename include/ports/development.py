@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple, Protocol
 
-from include.contracts.development import DatasetRef, ModelRef, RegisteredVersion, TrialRecord
+from include.contracts.development import DatasetRef, ModelFields, ModelRef, RegisteredVersion, TrialRecord
 
 
 class ExperimentTracker(Protocol):
@@ -23,11 +23,13 @@ class ExperimentTracker(Protocol):
         revision: str = "",
         curve: Sequence[Mapping[str, float]] = (),
         tags: Mapping[str, str] | None = None,
+        fields: ModelFields | None = None,
     ) -> ModelRef:
         """Log one training run, register its model; ``documents`` maps artifact path to text or bytes.
 
         A ``key`` that was registered before gives that version again; '' means dataset, parameters and model.
-        ``curve`` is the fit step by step; ``tags`` are of run and version.
+        ``curve`` is the fit step by step; ``tags`` are of run and version; ``fields`` is what
+        people see of its inputs and outputs.
         """
 
     def log_search(

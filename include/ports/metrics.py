@@ -1,6 +1,6 @@
 """The metrics server."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Protocol
 
 from include.contracts.operations import Alert, FiredAlert, FiringAlert
@@ -26,8 +26,8 @@ class MetricsServer(Protocol):
     def all_firing(self, seconds: float) -> list[FiringAlert]:
         """Every alert of every use case and of the platform that fires now, by use case and name; waits so long."""
 
-    def fired(self, usecase: str, since: datetime, until: datetime, step: timedelta) -> list[FiredAlert]:
-        """Every alert on the use case ('': on the platform) that fired in this time, to the step, oldest first."""
+    def fired(self, usecase: str, since: datetime, until: datetime) -> list[FiredAlert]:
+        """Every alert on the use case ('': on the platform) that fired in this time, oldest first."""
 
     async def firing(self) -> list[Alert]:
         """The firing alerts that the retrain trigger decides on; those of the platform have the use case ''."""

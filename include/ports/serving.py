@@ -83,6 +83,9 @@ class ReleaseStore(Protocol):
     def sign_report(self, usecase: str, name: str) -> None:
         """Sign the report of the tests before traffic, which is written after the release was signed."""
 
+    def newest(self, usecase: str) -> ReleaseRef | None:
+        """The last of ``all``; the others are not read."""
+
     def all(self, usecase: str) -> list[ReleaseRef]:
         """Without those that were retired."""
 

@@ -71,6 +71,9 @@ class RequestStream(Protocol):
     def answer(self, entries: Sequence[StreamEntry], dead: Mapping[str, str], results: Mapping[str, str]) -> None:
         """Finish these entries in one step: ``results`` (JSON by entry) written, ``dead`` (reasons) put aside."""
 
+    def forget_results(self, before: datetime) -> int:
+        """Delete the answers that were written before; how many."""
+
 
 class Unreadable(Protocol):
     """What one reader could not read."""

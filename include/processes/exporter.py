@@ -30,13 +30,13 @@ from include.contracts.deployment import RolloutState
 from include.contracts.operations import FailedNotices, LatePeriods, OpenQuestion
 from include.contracts.streaming import UnreadableCount
 from include.governance.approval import open_questions
-from include.operations import lateness
+from include.operations.overview import lateness
 from include.platform.state_watch import StateWatch
 from include.platform.topology import keeper_file
 from include.platform.vitals import vitals
 from include.records.registry import FIGURES, NOTICES
-from include.services import audit_checks
-from include.services.adapters import PREDICTION_LOG
+from include.services import audit_checks, waiting
+from include.services.adapters import READERS
 from include.services.composition import Services
 from include.services.disks import disks
 from include.services.records import Records
@@ -84,11 +84,15 @@ def late(services: Services, spec: UseCase) -> list[LatePeriods]:
 
 
 def questions(services: Services, spec: UseCase) -> list[OpenQuestion]:
-    """Releases that wait for an approval, from the signed record; raises DeploymentError when it was altered."""
-    return [
+    """What waits for an approval: releases, from the signed record, and what else the forms of DAGs ask for.
+
+    Raises DeploymentError when the record was altered.
+    """
+    releases = [
         OpenQuestion(usecase=spec.name, question=f"approval of version {verdict.version}", since=verdict.at)
         for verdict in open_questions(services.approvals.history(spec))
     ]
+    return [*releases, *waiting.still_open(services.adapters.state, spec.name)]
 
 
 def failed_notices(services: Services, spec: UseCase) -> list[FailedNotices]:
@@ -98,15 +102,14 @@ def failed_notices(services: Services, spec: UseCase) -> list[FailedNotices]:
 
 
 def unreadable(services: Services, spec: UseCase) -> list[UnreadableCount]:
-    """What the prediction log's reader skipped; 0 is told too, so that Prometheus sees the first one as growth."""
-    count = services.adapters.unreadable_records(spec.name, PREDICTION_LOG).count()
-    return [UnreadableCount(usecase=spec.name, reader=PREDICTION_LOG, count=count)]
+    """What each reader skipped; 0 is told too, so that Prometheus sees the first one as growth."""
+    aside = services.adapters.unreadable_records
+    return [UnreadableCount(usecase=spec.name, reader=name, count=aside(spec.name, name).count()) for name in READERS]
 
 
-def audit_checked(settings: Settings) -> list[AuditCheck]:
-    """The newest verification of the audit log; none before the first."""
-    check = audit_checks.last(Services(settings).adapters.state)
-    return [check] if check else []
+def audit_checked(settings: Settings, begun: datetime) -> list[AuditCheck]:
+    """The newest verification of the audit log; before the first, what nobody ever verified since this one began."""
+    return [audit_checks.last(Services(settings).adapters.state) or AuditCheck(at=begun, faults=[])]
 
 
 def collectors(settings: Settings) -> list[Collector]:
@@ -120,7 +123,7 @@ def collectors(settings: Settings) -> list[Collector]:
         PeriodCollector(every(settings, late), SELDOM_SECONDS),
         QuestionCollector(every(settings, questions), SELDOM_SECONDS),
         NoticeCollector(every(settings, failed_notices), SELDOM_SECONDS),
-        AuditCollector(partial(audit_checked, settings), SELDOM_SECONDS),
+        AuditCollector(partial(audit_checked, settings, datetime.now(UTC)), SELDOM_SECONDS),
         ScrubCollector(every(settings, recorded(Records.last_scrub)), SELDOM_SECONDS),
         UnreadableCollector(every(settings, unreadable), SELDOM_SECONDS),
         DiskCollector(lambda: disks(settings)),

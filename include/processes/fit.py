@@ -12,8 +12,9 @@ import sys
 from include.development.environment import FIT_ENVIRONMENT, environment
 from include.development.order import Workspace
 from include.errors import MoebiusError
+from include.process_environment import default_environment
 from include.services.adapters import Adapters
-from include.settings import default_environment, load_settings
+from include.settings import load_settings
 from include.specification.loader import load_usecase
 
 

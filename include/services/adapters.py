@@ -36,7 +36,8 @@ if TYPE_CHECKING:  # imported on first use: the SDKs are heavy
     from include.adapters.unreadable_records import UnreadableRecords
     from include.governance.online_copies import OnlineCopies
 
-PREDICTION_LOG = "prediction_log"
+PREDICTION_LOG, COSTS = READERS = ("prediction_log", "costs")
+"""Who keeps aside what it cannot read."""
 CONNECTORS = {
     "file": "include.adapters.file_source.FileSource",
     "sql": "include.adapters.sql_source.SqlSource",
@@ -270,7 +271,7 @@ class Adapters:
         """What tasks took, until it is taken to the lake."""
         from include.adapters.cost_spool import CostSpool
 
-        return CostSpool(self.settings.cost_spool / usecase)
+        return CostSpool(self.settings.cost_spool / usecase, self.unreadable_records(usecase, COSTS))
 
     def event_stream(self, spec: UseCase, view: str) -> "RedisEventStream":
         from include.adapters.event_stream import RedisEventStream

@@ -39,18 +39,28 @@ class Answers:
         oldest, since = self.oldest_kept(spec), self.kept_since(spec)
         if oldest is None or since is None:
             return {}
-        # what has no event time goes by the clock
-        begun = spec.calendar.start(spec.calendar.of(datetime.now(UTC)))
-        met_before = spec.retention.predictions.before(begun, spec.calendar.timezone)
         gone = {
             BATCH_PREDICTIONS.name: self.forget_scored(spec, oldest),
             PREDICTIONS.name: self._forget_logged(spec, since),
-            "spool": self._adapters.prediction_log(spec).forget(since, met_before),
+            "spool": self._adapters.prediction_log(spec).forget(since, _met_before(spec)),
         }
         for place, count in gone.items():
             if count:
                 print(f"{spec.name}: {count} answers in {place} about events before {oldest} were deleted")
         return gone
+
+    def forget_streamed(self, spec: UseCase) -> dict[str, int]:
+        """Delete the answers on the stream of results that are older by the clock; how many.
+
+        Raises ServiceError when Redis is away.
+        """
+        if spec.scoring is None:
+            return {}
+        stream = self._adapters.scoring_stream(spec)
+        try:
+            return {"results": stream.forget_results(_met_before(spec))}
+        finally:
+            stream.close()
 
     def forget_scored(self, spec: UseCase, oldest: Period) -> int:
         """Delete the batch answers of the periods before; how many."""
@@ -75,3 +85,9 @@ class Answers:
         gone = lake.delete(spec.name, table.name, predicate)
         lake.vacuum(spec.name, table.name)  # also of a run that was killed before
         return gone
+
+
+def _met_before(spec: UseCase) -> datetime:
+    """What has no event time goes by the clock: it is not kept when it was met before."""
+    begun = spec.calendar.start(spec.calendar.of(datetime.now(UTC)))
+    return spec.retention.predictions.before(begun, spec.calendar.timezone)

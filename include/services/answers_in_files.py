@@ -9,8 +9,8 @@ import pyarrow as pa
 from include.contracts.tables import RowFilter
 from include.errors import DataError
 from include.formats.exact_frames import exact_frame
-from include.operations.large_windows import InFiles
-from include.operations.sample import drawn
+from include.operations.monitoring.large_windows import InFiles
+from include.operations.windows.sample import drawn
 from include.ports.lake import Lake
 from include.records.registry import PREDICTIONS
 from include.specification.usecase import UseCase

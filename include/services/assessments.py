@@ -20,7 +20,6 @@ from include.services.composition import Services
 ROOM, MONTHS = "platform/checklist/assessments", "platform/checklist/states"
 EARLIER = 20
 """Assessments of an item that its history shows."""
-SHOWN_MONTHS = 24
 
 
 def newest(state: StateStore) -> AssessmentEntry | None:
@@ -111,9 +110,13 @@ def record_day(services: Services, states: Mapping[int, ItemState], day: date) -
     return made
 
 
-def days(state: StateStore, months: int = SHOWN_MONTHS) -> list[ChecklistDay]:
-    """The recorded days of the newest months, oldest first."""
-    return [day for key in list(state.stamps(MONTHS))[-months:] for day in _month(state, key).days]
+def days(state: StateStore, newest: int) -> list[ChecklistDay]:
+    """So many of the newest recorded days, oldest first; no month before them is read."""
+    found: list[ChecklistDay] = []
+    for key in reversed(list(state.stamps(MONTHS))):
+        if len(found) < newest:
+            found = [*_month(state, key).days, *found]
+    return found[-newest:]
 
 
 def _month(state: StateStore, key: str) -> ChecklistMonth:

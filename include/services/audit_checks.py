@@ -1,12 +1,12 @@
 """The daily care for the audit log: verified, signed, freed of what has expired; and the gateway's uses added to it."""
 
 import json
+import re
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 from include.contracts.audit import AuditEvent, Outcome
 from include.contracts.audit_check import AuditCheck
@@ -31,8 +31,10 @@ def last(state: StateStore) -> AuditCheck | None:
     return AuditCheck.read_back(found.text, KEY) if found else None
 
 
-def verify(services: Services, usecases: Sequence[UseCase], *, anew: bool) -> AuditCheck:
-    """Verify the log and what it binds, unless that was done within ``STANDS``; the result is kept.
+def verify(
+    services: Services, usecases: Sequence[UseCase], *, anew: bool, usecase: str = "", run: str = ""
+) -> AuditCheck:
+    """Verify the log and what it binds, unless that was done within ``STANDS``; the result is kept, with who asked.
 
     Raises DamagedStateError, which names every fault.
     """
@@ -41,8 +43,8 @@ def verify(services: Services, usecases: Sequence[UseCase], *, anew: bool) -> Au
         known = last(state)
         if known and not anew and not known.faults and datetime.now(UTC) - known.at < STANDS:
             return known
-        found = _verified(services, usecases)
-        check = AuditCheck(at=datetime.now(UTC), faults=found.faults, notes=found.notes, counts=found.counts)
+        begun, found = _verified(services, usecases)
+        check = AuditCheck(at=begun, usecase=usecase, run=run, **found._asdict())
         state.put(KEY, check.model_dump_json())
     if check.faults:
         lines = "\n- ".join(["alarm: the audit log, or what it binds, was altered", *check.faults])
@@ -50,13 +52,18 @@ def verify(services: Services, usecases: Sequence[UseCase], *, anew: bool) -> Au
     return check
 
 
-def _verified(services: Services, usecases: Sequence[UseCase]) -> Verified:
-    """A fault counts when a second look finds it too: the first may have met an entry that was half written."""
+def _verified(services: Services, usecases: Sequence[UseCase]) -> tuple[datetime, Verified]:
+    """What was found, and when the look began: what was written later may not be in it.
+
+    A fault counts when a second look finds it too: the first may have met an entry that was half written.
+    """
+    begun = datetime.now(UTC)
     found = services.audit.verify(usecases)
     if found.faults:
         time.sleep(AGAIN_SECONDS)
+        begun = datetime.now(UTC)
         found = services.audit.verify(usecases)
-    return found
+    return begun, found
 
 
 def forget(services: Services, now: datetime) -> dict[str, int]:
@@ -113,22 +120,24 @@ def _lines(log: Path, begin: int) -> Iterator[bytes]:
         yield from (line for line in content if line.endswith(b"\n"))
 
 
-def _request(line: bytes, model: str) -> dict[str, Any] | None:
-    """What the gateway says of a request for the model; None of every other line."""
+def _request(line: bytes, model: str) -> dict[str, str] | None:
+    """What the gateway says of a request for the model, as text; None of every other line."""
     named = f'"model":"{model or "-"}"'.encode()
     if not line.startswith(b'{"time":') or named not in line:
         return None
     try:
-        request = {name: "" if value == "-" else value for name, value in json.loads(line).items()}
-        return request if {"time", "client", "route", "status", "refused"} <= set(request) else None
-    except ValueError:  # of a process that was killed while it wrote
+        request = {name: "" if value == "-" else str(value) for name, value in json.loads(line).items()}
+    except (ValueError, AttributeError, RecursionError):  # of a process that was killed while it wrote
         return None
+    return request if {"time", "client", "route", "status", "refused"} <= set(request) else None
 
 
-def _outcome(request: dict[str, Any]) -> Outcome:
+def _outcome(request: dict[str, str]) -> Outcome:
+    """A status that is no number is that of a request without an answer."""
     if request["refused"]:
         return "refused"
-    return "done" if 0 < int(request["status"]) < 400 else "failed"
+    status = int(request["status"]) if re.fullmatch("[0-9]{1,3}", request["status"]) else 0
+    return "done" if 0 < status < 400 else "failed"
 
 
 def _tell(log: AuditLog, model: str, uses: Uses) -> None:

@@ -30,10 +30,18 @@ def known(settings: Settings) -> Faults:
     good, faulty = loader.specifications()
     faults = {name: text.splitlines() for name, text in faulty.items()}
     for name, spec in good.items():
-        found = _found_before(spec, settings)
-        if lines := companions.companion_faults(spec) if found is None else found:
+        if lines := _known_of(spec, settings):
             faults[name] = lines
     return dict(sorted(faults.items()))
+
+
+def _known_of(spec: UseCase, settings: Settings) -> list[str]:
+    """A look that breaks is a fault of this use case: the others are looked at all the same."""
+    try:
+        found = _found_before(spec, settings)
+        return companions.companion_faults(spec) if found is None else found
+    except OSError as error:
+        return [f"{error.filename}:1: cannot be read: {error.strerror}"]
 
 
 def check(services: "Services", *names: str) -> Faults:
@@ -73,6 +81,7 @@ def _heavy(spec: UseCase, services: "Services") -> Iterator[str]:
 def _features(spec: UseCase, _: "Services") -> Iterator[str]:
     """``features.py`` makes the columns that the spec names, from tables of the sources' columns."""
     from include.catalog.column_lineage import expressions
+    from include.data.processing import untranslated
     from include.streaming import computed
     from include.streaming.features import StreamFeatures
 
@@ -92,6 +101,7 @@ def _features(spec: UseCase, _: "Services") -> Iterator[str]:
     for table, columns in needed.items():
         there = list(tables[table].columns)
         yield from (f"{shown}:1: {table}: {not_among(c, there, 'a column')}" for c in columns if c not in there)
+    yield from (f"{shown}:1: {table} {fault}" for table, rows in tables.items() if (fault := untranslated(rows)))
 
 
 def _request(spec: UseCase, _: "Services") -> Iterator[str]:
@@ -193,5 +203,8 @@ def _fingerprint(spec: UseCase, settings: Settings) -> str:
 
 
 def _version(file: Path) -> str:
-    status = file.stat()
+    try:
+        status = file.stat()
+    except OSError:  # a dead link, as editors leave while a file is open
+        return "cannot be read"
     return f"{status.st_mtime_ns} {status.st_size}"

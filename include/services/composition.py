@@ -4,6 +4,7 @@ from collections.abc import Callable
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING
 
+from include.process_environment import resolve
 from include.services.acts import Acts
 from include.services.adapters import Adapters
 from include.services.answers import Answers
@@ -15,7 +16,7 @@ from include.services.predictions import Predictions
 from include.services.privacy import Privacy
 from include.services.records import Records
 from include.services.serving import Serving
-from include.settings import Settings, load_settings, resolve
+from include.settings import Settings, load_settings
 from include.specification.loader import specifications
 from include.specification.usecase import UseCase
 

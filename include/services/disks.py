@@ -1,6 +1,7 @@
 """The file systems that hold state, and the error of one that is full in words that name it."""
 
 import errno
+import getpass
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,11 +9,12 @@ from pathlib import Path
 
 import psutil
 
-from include.errors import DiskFullError
-from include.formats.disk_space import DiskSpace, file_systems, full, space_of, suspicious
+from include.errors import DiskFullError, SettingsError
+from include.formats.disk_space import DiskSpace, chain, file_systems, full, space_of, suspicious
 from include.settings import Settings
 
 SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - the model server's processes exchange tensors there
+UNUSABLE = frozenset({errno.ENOTDIR, errno.EISDIR, errno.EACCES, errno.EPERM, errno.EROFS, errno.ELOOP, errno.ENOENT})
 
 
 def disks(settings: Settings) -> list[DiskSpace]:
@@ -52,6 +54,21 @@ def disk_full(settings: Settings, error: Exception) -> DiskFullError | None:
     if fault is None and suspicious(error) and any(disk.scarce for disk in disks(settings)):
         fault = OSError(errno.ENOSPC, str(error))
     return DiskFullError(_words(settings, fault)) if fault else None
+
+
+def unusable_place(settings: Settings, error: Exception) -> SettingsError | None:
+    """What to raise in place of an error, if a place of state is behind it that is no directory, or closed to us."""
+    fault = next((one for one in chain(error) if isinstance(one, OSError) and one.errno in UNUSABLE), None)
+    if fault is None or not isinstance(fault.filename, str):
+        return None
+    for name in ("home", "exchange", "audit_checkpoints"):
+        place: Path = getattr(settings, name)
+        if Path(fault.filename).is_relative_to(place) and not (fault.errno == errno.ENOENT and place.is_dir()):
+            return SettingsError(
+                f"MOEBIUS_{name.upper()}={str(place)!r} cannot be used: {fault.filename}: {fault.strerror}. It must be "
+                f"a directory, all of which {getpass.getuser()} may read and write"
+            )
+    return None
 
 
 def _words(settings: Settings, fault: OSError) -> str:

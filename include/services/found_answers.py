@@ -18,10 +18,11 @@ from include.contracts.pseudonyms import is_token
 from include.contracts.tables import RowFilter
 from include.deployment import release, scoring
 from include.errors import AccessError, DataError, DeploymentError, NotFoundError
+from include.families.registry import family
 from include.families.serving import logged_column, logged_scores
 from include.formats.exact_frames import exact_frame
 from include.governance.audited import looked_at
-from include.operations import maturity
+from include.operations.windows import maturity
 from include.records.privacy import column_level
 from include.records.registry import BATCH_PREDICTIONS, PREDICTIONS
 from include.services.composition import Services
@@ -88,7 +89,7 @@ def find(
     }
     return FoundAnswers(
         usecase=spec.name, role=" and ".join(looker.roles), answers=newest[:most], more=len(newest) > most,
-        hidden={table: columns for table, columns in hidden.items() if columns},
+        hidden={table: columns for table, columns in hidden.items() if columns}, threshold=family(spec).facts.threshold,
     )  # fmt: skip
 
 
@@ -176,7 +177,8 @@ def _answers(
     return [
         FoundAnswer(
             source=source, release=row["release"], request_id=row.get(REQUEST), answered_at=row.get("logged_at"),
-            columns={name: row[name] for name in visible}, truth=truth, explanation=explanation,
+            columns={name: row[name] for name in visible}, explanation=explanation,
+            truth=_judged(spec, truth, {name: row[name] for name in visible}),
         )
         for row, truth, explanation in zip(table.to_pylist(), truths, explanations, strict=True)
     ]  # fmt: skip
@@ -200,6 +202,19 @@ def _truths(spec: UseCase, services: Services, looker: Looker, rows: pd.DataFram
         else Truth(state="never_came" if is_due else "not_due")
         for event, is_due in zip(rows[name], due, strict=True)
     ]
+
+
+def _judged(spec: UseCase, truth: Truth, columns: Mapping[str, Any]) -> Truth:
+    """The truth with whether the answer, as far as the role reads it, was this class."""
+    answer = columns.get("predicted_class") or columns.get("prediction")
+    if truth.state != "known" or answer is None or family(spec).facts.predicts != "class":
+        return truth
+    return truth.model_copy(update={"met": _class(answer) == _class(truth.value)})
+
+
+def _class(value: Any) -> str:
+    """A class by its name or code; codes come as numbers with and without decimals."""
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
 
 
 def _plain(value: Any) -> Any:
@@ -226,8 +241,8 @@ def _explanations(
 def _of_release(
     spec: UseCase, services: Services, name: str, rows: pd.DataFrame, visible: Sequence[str]
 ) -> list[Explanation]:
-    from include.operations.explained import explained
-    from include.operations.window import Answering
+    from include.operations.monitoring.explained import explained
+    from include.operations.windows.window import Answering
 
     directory = Path(services.adapters.releases.verified(spec.name, name).path)
     kept, facts = release.document(directory, "baseline.json").get("attributions"), release.manifest(directory)

@@ -67,8 +67,8 @@ def serving(services: Services) -> Answer:
 def _releases(services: Services) -> Iterator[tuple[str, ReleaseRef]]:
     """The newest release of each use case."""
     for spec in usecases():
-        if every := services.adapters.releases.all(spec.name):
-            yield spec.name, every[-1]
+        if newest := services.adapters.releases.newest(spec.name):
+            yield spec.name, newest
 
 
 def _release_file(name: str) -> Check:
@@ -94,8 +94,8 @@ def tested(services: Services) -> Answer:
 # -- data
 def offline_store(services: Services) -> Answer:
     newest = {s.name: snap for s in usecases() if (snap := services.records.snapshots(s).newest())}
-    told = named(f"{name} {snap.period}" for name, snap in newest.items())
-    return _found(told, usecase=next(iter(newest))) if newest else _missing("snapshots/")
+    text = named(f"{name} {snap.period}" for name, snap in newest.items())
+    return _found(text, usecase=next(iter(newest))) if newest else _missing("snapshots/")
 
 
 def online_store(services: Services) -> Answer:
@@ -172,8 +172,8 @@ def model_servers(services: Services) -> Answer:
     settings = services.settings
     every = [settings, *(settings.replica(server) for server in settings.gateway_servers)]
     ready = [one.triton_http for one in every if _answers(f"http://{one.triton_http}/v2/health/ready")]
-    told = f"{len(ready)}/{len(every)}: {named(ready)}"
-    return _found(told, "healthy" if len(ready) == len(every) else "degraded") if ready else _missing("Triton", "down")
+    text = f"{len(ready)}/{len(every)}: {named(ready)}"
+    return _found(text, "healthy" if len(ready) == len(every) else "degraded") if ready else _missing("Triton", "down")
 
 
 def _answers(url: str) -> bool:
@@ -228,8 +228,8 @@ def audit_log(services: Services) -> Answer:
     newest = audit_checks.last(services.adapters.state)
     if newest is None:
         return _missing("audit_check.json")
-    told = f"{_moment(newest.at)}: {len(newest.faults)} faults"
-    return _found(told, "down" if newest.faults else "healthy")
+    text = f"{_moment(newest.at)}: {len(newest.faults)} faults"
+    return _found(text, "down" if newest.faults else "healthy")
 
 
 # -- the machine

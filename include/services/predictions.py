@@ -13,7 +13,7 @@ from include.families.registry import event_codes
 from include.families.serving import logged_column
 from include.formats.exact_frames import exact_frame
 from include.formats.ties import latest_per_key
-from include.operations import maturity
+from include.operations.windows import maturity
 from include.records.registry import PREDICTIONS
 from include.services.adapters import Adapters
 from include.services.records import Records

@@ -24,7 +24,7 @@ def table(services: Services, name: str) -> Answer:
     lake = services.adapters.lake
     written = {spec.name: at for spec in usecases() if (at := lake.changed_at(spec.name, name))}
     if not written:
-        return Answer("none", "unwritten", datetime.now(UTC), {"table": name})
+        return Answer("idle", "unwritten", datetime.now(UTC), {"table": name})
     newest = f"{max(written.values()):%Y-%m-%d %H:%M} UTC"
     facts = {"table": name, "newest": newest, "usecases": named(written)}
     facts |= {"usecase": max(written, key=written.__getitem__)}

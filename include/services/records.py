@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic_core import from_json
 
-from include.contracts.costs import StoredBytes, TaskCost
+from include.contracts.costs import StoredBytes
 from include.contracts.deployment import LostAnswers, RolloutEvent
 from include.contracts.evaluation import Verdict
 from include.contracts.guard import PeriodProfile
@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from include.data.manifests import Snapshots, Turn
     from include.data.publications import Publication
     from include.governance.privacy_state import PrivacyState
+    from include.operations.overview.task_sums import TaskSums
 
 
 LOOKED_BACK = 60
@@ -112,10 +113,12 @@ class Records:
         """Snapshots that somebody keeps from expiring: who, since when, why."""
         return self.snapshots(spec).pins()
 
-    def task_costs(self, spec: UseCase, newest: int) -> list[TaskCost]:
-        """What tasks took in so many of the newest months that have any, as far as the lake has it."""
+    def task_costs(self, spec: UseCase, newest: int) -> "TaskSums":
+        """Sums of what tasks took in so many of the newest months that have any, as far as the lake has it."""
+        from include.operations.overview import task_sums
+
         months = TASK_COSTS.periods(spec.name, self._lake)[-newest:]
-        return TASK_COSTS.read(spec.name, self._lake, periods=months) if months else []
+        return task_sums.summed(TASK_COSTS.ordered(spec.name, self._lake, periods=months))
 
     def storage(self, spec: UseCase, newest: int) -> list[StoredBytes]:
         """What was stored at the measures of so many of the newest months that have any."""
@@ -195,6 +198,10 @@ class Records:
         """Of the window that ends with this period, of every release."""
         return self.figures(spec, periods=[window])
 
+    def figures_written(self, spec: UseCase) -> datetime | None:
+        """When figures of any window were written last; None before the first."""
+        return self._lake.changed_at(spec.name, FIGURES.name)
+
     def window_slices(self, spec: UseCase, window: Period) -> list[SliceFigure]:
         """How many rows each slice of this window had, how far it drifted, and how good the answers were."""
         names = ["rows", "not_measured", "drifted_features", spec.metrics.primary]
@@ -212,7 +219,7 @@ class Records:
 
     def shown_figures(self, spec: UseCase) -> list[WindowFigures]:
         """Those of the newest window, and of the newest whose labels are due; [] when nothing was measured."""
-        from include.operations import windows
+        from include.operations.windows import windows
 
         if not (ends := self._newest_and_judged(spec)):
             return []
@@ -221,7 +228,7 @@ class Records:
 
     def decisive_figures(self, spec: UseCase) -> list[Figure]:
         """What a decision looks at: the newest window, and the last ones without overlap whose labels are due."""
-        from include.operations import windows
+        from include.operations.windows import windows
 
         if not (ends := self._newest_and_judged(spec)):
             return []
@@ -252,7 +259,7 @@ class Records:
 
     def _newest_and_judged(self, spec: UseCase) -> tuple[Period, Period] | None:
         """The newest window, and the newest most of whose labels are due; None when nothing was measured."""
-        from include.operations import windows
+        from include.operations.windows import windows
 
         if not (measured := FIGURES.periods(spec.name, self._lake)):
             return None

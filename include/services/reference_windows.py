@@ -13,9 +13,10 @@ from include.contracts.period import Every, Period, counted
 from include.contracts.tables import PERIOD
 from include.development.datasets.building import request_features
 from include.families.serving import logged_in_order
-from include.operations import windows
-from include.operations.references import sampled
-from include.operations.window import Reference
+from include.formats.ties import latest_per_key
+from include.operations.drift.references import sampled
+from include.operations.windows import windows
+from include.operations.windows.window import Reference
 from include.services.composition import Services
 from include.services.predictions import looked_up, newest
 from include.services.truth import Truth
@@ -44,7 +45,12 @@ def labelled(spec: UseCase, truth: Truth, end: Period) -> pd.DataFrame | None:
     columns = [event.id, event.time, event.label, event.label_time]
     if not {*columns} <= {*events}:
         return None
-    return sampled(spec, events[columns].drop_duplicates(event.id, keep="last", ignore_index=True))
+    return sampled(spec, _newest(spec, events)[columns])
+
+
+def _newest(spec: UseCase, events: pd.DataFrame) -> pd.DataFrame:
+    """One row of each event, of those in the tables of several periods the newest."""
+    return latest_per_key(events, [spec.event.id], [PERIOD]).reset_index(drop=True)
 
 
 def of_release(spec: UseCase, reference: Reference | None, name: str, names: Sequence[str]) -> Reference | None:
@@ -69,7 +75,7 @@ def _published(spec: UseCase, services: Services, truth: Truth, periods: list[Pe
     events = truth.rows(periods)
     if events.empty:
         return None
-    events = sampled(spec, events.drop(columns=PERIOD).drop_duplicates(spec.event.id, ignore_index=True))
+    events = sampled(spec, _newest(spec, events).drop(columns=PERIOD))
     rows = events
     if spec.views:
         keys = list(dict.fromkeys([spec.event.id, spec.event.time, *(e.key for e in spec.entities.values())]))

@@ -72,9 +72,9 @@ class Serving:
         None when one of them does not say, or none runs. A server that does not run answers nobody, and reads the state
         when it starts.
         """
-        told = [one.rollout_generation(spec.name) for one in self._running()]
-        known = [generation for generation in told if generation is not None]
-        return min(known) if known and len(known) == len(told) else None
+        generations = [one.rollout_generation(spec.name) for one in self._running()]
+        known = [generation for generation in generations if generation is not None]
+        return min(known) if known and len(known) == len(generations) else None
 
     def require_server(self, spec: UseCase) -> None:
         """Wait for a server that answers; raises ServiceError when none does in time: nothing was changed then."""

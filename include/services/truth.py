@@ -21,7 +21,7 @@ from include.contracts.tables import PERIOD, SnapshotRef
 from include.data import versioning
 from include.formats.exact_frames import exact_frame
 from include.formats.ties import latest_known, latest_per_key
-from include.operations import maturity
+from include.operations.windows import maturity
 from include.ports.lake import Lake
 from include.specification.usecase import UseCase
 

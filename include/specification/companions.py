@@ -60,6 +60,8 @@ def _parsed(file: Path, shown: str) -> ast.Module | str:
         return f"{shown}:{error.lineno or 1}: is not Python: {error.msg}"
     except ValueError as error:
         return f"{shown}:1: is not Python: {error}"
+    except (RecursionError, MemoryError):
+        return f"{shown}:1: is nested too deep for Python"
     except OSError as error:
         return f"{shown}:1: cannot be read, and the use case needs it: {error.strerror}"
 
@@ -124,7 +126,7 @@ def _suite_fault(file: Path) -> str:
         suite = json.loads(file.read_bytes())
     except json.JSONDecodeError as error:
         return f"{error.lineno}: is not JSON: {error.msg}"
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         return f"1: cannot be read as JSON ({type(error).__name__})"
     expectations = suite.get("expectations") if isinstance(suite, dict) else None
     if not isinstance(expectations, list):
@@ -142,7 +144,8 @@ def _definition_faults(spec: UseCase, root: Path) -> Iterator[str]:
     if (root / file).is_file() and isinstance(fault := _parsed(root / file, file), str):
         yield fault
         return
-    files = [(path, path.stat().st_mtime_ns) for path in sorted((root / DEFINITIONS).glob("*.py"))]
+    there = (path for path in sorted((root / DEFINITIONS).glob("*.py")) if path.is_file())  # no editor's dead link
+    files = [(path, path.stat().st_mtime_ns) for path in there]
     services, views = _together(files, "FeatureService"), _together(files, "FeatureView")
     if services is not None and spec.feature_service not in services:
         text = not_among(spec.feature_service, sorted(services), f"a feature service of {DEFINITIONS}")

@@ -9,7 +9,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from include.specification.part import Fault
+from include.specification.part import SECONDS_MOST, Fault
 from include.specification.wording import not_among, worded
 
 SECRET = re.compile(r"://[^/@]*:(?!\$\{\w+\}@)[^/@]+@")
@@ -130,8 +130,8 @@ class HttpOptions(Closed):
     paging: Paging | None = None
     requests_per_second: float | None = Field(default=None, gt=0)
     attempts: int = Field(default=6, ge=1)
-    max_wait_seconds: float = Field(default=120, gt=0)
-    timeout_seconds: float = Field(default=30, gt=0)
+    max_wait_seconds: float = Field(default=120, gt=0, le=SECONDS_MOST)
+    timeout_seconds: float = Field(default=30, gt=0, le=SECONDS_MOST)
 
     @model_validator(mode="after")
     def _each_parameter_once(self) -> Self:

@@ -12,7 +12,7 @@ from include.contracts.calendar import Calendar, Span
 from include.contracts.names import column_faults
 from include.contracts.period import Every, Period
 from include.specification.connectors import connector_faults
-from include.specification.part import ClassName, Columns, Fault, Length, Name, Part, SomeLength, Zone
+from include.specification.part import HOURS_MOST, ClassName, Columns, Fault, Length, Name, Part, SomeLength, Zone
 from include.specification.schedule import Cron
 
 LATER, CANNOT_TELL = NO_LABEL = "(later)", "(cannot tell)"
@@ -36,7 +36,7 @@ class Periods(Part):
     last: Period | None = None
     schedule: Cron
     timezone: Zone | None = None
-    pipeline_hours: float = Field(default=0.5, ge=0)
+    pipeline_hours: float = Field(default=0.5, ge=0, le=HOURS_MOST)
 
     def faults(self) -> Iterator[Fault]:
         if self.every not in (None, self.first.every):
@@ -180,10 +180,10 @@ class StreamSpec(Part):
     key: Columns = Field(min_length=1)
     time: Name | None = None
     computed: dict[Name, ColumnType] = {}
-    window_hours: int = Field(ge=0)
-    late_hours: int = Field(default=24, ge=0)
-    published_after_hours: float = Field(default=0, ge=0)
-    pause_hours: float = Field(default=0, ge=0)
+    window_hours: int = Field(ge=0, le=HOURS_MOST)
+    late_hours: int = Field(default=24, ge=0, le=HOURS_MOST)
+    published_after_hours: float = Field(default=0, ge=0, le=HOURS_MOST)
+    pause_hours: float = Field(default=0, ge=0, le=HOURS_MOST)
 
 
 class ScoringSpec(Part):
@@ -210,7 +210,7 @@ class ViewSpec(Part):
     """
 
     entity: Name
-    freshness_hours: float = Field(ge=0)
+    freshness_hours: float = Field(ge=0, le=HOURS_MOST)
     when_missing: Literal["default", "reject", "fall_back"] = "default"
 
 

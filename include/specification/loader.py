@@ -18,6 +18,8 @@ from include.specification.wording import worded
 
 ROOT = Path(__file__).resolve().parents[2]
 FILE = "usecase.yaml"
+MOST_FAULTS, LONGEST_LINE = 40, 690
+"""What a person reads of a spec that is wrong throughout."""
 NAME = r"[a-z][a-z0-9_]*"
 log = logging.getLogger(__name__)
 
@@ -85,6 +87,8 @@ def parse_usecase(path: Path) -> UseCase:
         spec = UseCase.model_validate(document.content)
     except ValidationError as error:
         raise SpecError("\n".join(_lines(error, document, shown))) from None
+    except Exception as error:  # a fault of a check of ours stops this use case only
+        raise SpecError(f"{shown}:1: cannot be checked ({type(error).__name__}: {error})") from error
     if spec.name != path.parent.name:
         line = document.line(("name",))
         raise SpecError(f"{shown}:{line}: name: {spec.name!r} must be the name of its directory, {path.parent.name!r}")
@@ -102,7 +106,13 @@ def _lines(error: ValidationError, document: text.Document, shown: str) -> list[
     """One line for each fault, in the order of the file."""
     faults = [fault for each in error.errors() for fault in _faults(each, document)]
     placed = sorted({(document.line(loc), ".".join(map(str, loc)), message) for loc, message in faults})
-    return [f"{shown}:{line}: {f'{key}: ' if key else ''}{message}" for line, key, message in placed]
+    lines = [_short(f"{shown}:{line}: {f'{key}: ' if key else ''}{message}") for line, key, message in placed]
+    more = len(lines) - MOST_FAULTS
+    return [*lines[:MOST_FAULTS], *([f"{shown}:{placed[MOST_FAULTS][0]}: and {more} more faults"] if more > 0 else [])]
+
+
+def _short(line: str) -> str:
+    return line if len(line) <= LONGEST_LINE else f"{line[: LONGEST_LINE - 1]}…"
 
 
 def _faults(error: ErrorDetails, document: text.Document) -> Iterator[tuple[text.Loc, str]]:

@@ -2,12 +2,11 @@
 
 import re
 from collections.abc import Iterator, Mapping
-from typing import Protocol
 
 from include.contracts.deployment import BatchPrediction, LoggedPrediction
 from include.contracts.names import OURS, RESERVED, column_faults, table_faults
 from include.contracts.operations import GivenLabel
-from include.specification.data import EntitySpec, Event, Feature, Source, TableSpec, ViewSpec
+from include.specification.declaration import Declaration
 from include.specification.part import Fault
 
 AS_A_GATE = re.compile("_(raw|features)(_|$)")
@@ -24,34 +23,11 @@ IN_LABELS = frozenset(GivenLabel.model_fields) - IN_LOG - {*RESERVED}
 """Further columns of the labels that people give, beside the event's id and label."""
 
 
-class Named(Protocol):
-    """The parts of a spec that give names to columns and tables."""
-
-    @property
-    def name(self) -> str: ...
-    @property
-    def event(self) -> Event: ...
-    @property
-    def request(self) -> Mapping[str, str]: ...
-    @property
-    def inputs(self) -> Mapping[str, list[str]]: ...
-    @property
-    def features(self) -> list[Feature]: ...
-    @property
-    def sources(self) -> Mapping[str, Source]: ...
-    @property
-    def feature_views(self) -> Mapping[str, ViewSpec]: ...
-    @property
-    def tables(self) -> Mapping[str, TableSpec]: ...
-    @property
-    def entities(self) -> Mapping[str, EntitySpec]: ...
-
-
 Places = Mapping[str, str]
 """Place in the spec → name of a column that stands there."""
 
 
-def name_faults(spec: Named) -> Iterator[Fault]:
+def name_faults(spec: Declaration) -> Iterator[Fault]:
     """Everything that two parts of the spec, or the spec and the platform, would call alike."""
     if gate := AS_A_GATE.search(spec.name):
         text = f"{spec.name!r} has {gate[1]!r} behind an underscore, as files of suites have: <use case>_<gate>_<table>"
@@ -82,7 +58,7 @@ def _taken(places: Places, columns: frozenset[str], which: str) -> Iterator[Faul
             yield Fault(place, f"{name!r} is a column {which}; take another name")
 
 
-def _views(spec: Named) -> Places:
+def _views(spec: Declaration) -> Places:
     return {f"feature_views.{name}": name for name in spec.feature_views}
 
 
@@ -97,7 +73,7 @@ def _event_faults(event: Places, features: Places) -> Iterator[Fault]:
             yield Fault(place, f"{name!r} is {first[name]}; compute a feature of another name from it in on_request")
 
 
-def _feature_faults(spec: Named) -> Iterator[Fault]:
+def _feature_faults(spec: Declaration) -> Iterator[Fault]:
     """What is looked up is not what clients send, nor what every view has."""
     sent = {column for columns in spec.inputs.values() for column in columns}
     for place, feature in enumerate(spec.features):
@@ -110,7 +86,7 @@ def _feature_faults(spec: Named) -> Iterator[Fault]:
             yield Fault(f"features.{place}.name", text)
 
 
-def _tensor_faults(spec: Named) -> Iterator[Fault]:
+def _tensor_faults(spec: Declaration) -> Iterator[Fault]:
     """A request field has the name of one column of a tensor, or a feature that of a tensor."""
     tensors = {feature.tensor for feature in spec.features if feature.tensor}
     for place, feature in enumerate(spec.features):
@@ -121,7 +97,7 @@ def _tensor_faults(spec: Named) -> Iterator[Fault]:
             yield Fault(f"request.{other}", f"{other!r} is the name of a column of the tensor {name!r}; rename one")
 
 
-def _table_faults(spec: Named) -> Iterator[Fault]:
+def _table_faults(spec: Declaration) -> Iterator[Fault]:
     for part, names in (("sources", spec.sources), ("feature_views", spec.feature_views), ("tables", spec.tables)):
         yield from (Fault(f"{part}.{name}", f"{name!r} {why}") for name, why in table_faults(names))
     for name in spec.feature_views:

@@ -1,11 +1,11 @@
 """How a release is packaged and served, and the acceptance tests of its users."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any, Literal
 
 from pydantic import Field
 
-from include.specification.part import Fault, Name, Part, Share, named_alike
+from include.specification.part import Fault, Name, Part, Share
 
 
 class Packaging(Part):
@@ -66,20 +66,3 @@ class AcceptanceTest(Part):
     request: dict[Name, Any]
     features: dict[Name, float | str | None] = {}
     expects: Expectation
-
-
-def unsendable(
-    tests: Sequence[AcceptanceTest], request: Collection[str], optional: Collection[str], looked_up: Collection[str]
-) -> Iterator[Fault]:
-    """Why tests cannot be sent, in words: a field lacks or is unknown, or two have one name."""
-    yield from named_alike("user_acceptance", [test.name for test in tests])
-    for place, test in enumerate(tests):
-        key = f"user_acceptance.{place}"
-        if unknown := sorted(set(test.request) - set(request)):
-            yield Fault(f"{key}.request", f"{test.name!r}: no request fields {unknown}; there are {list(request)}")
-        if lacking := [field for field in request if field not in test.request and field not in optional]:
-            yield Fault(f"{key}.request", f"{test.name!r}: the request lacks {lacking}")
-        if unknown := sorted(set(test.features) - set(looked_up)):
-            yield Fault(
-                f"{key}.features", f"{test.name!r}: {unknown} are not looked-up features; there are {list(looked_up)}"
-            )

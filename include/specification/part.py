@@ -8,9 +8,11 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from pydantic_core import PydanticCustomError
 
 from include.contracts.calendar import Span
-from include.contracts.encoding import category
 
 Share = Annotated[float, Field(ge=0, le=1)]
+HOURS_MOST = 876_600
+"""100 years, the most that any length of time may be: every clock can count it."""
+SECONDS_MOST = HOURS_MOST * 3600
 
 
 def _known_zone(name: str) -> str:
@@ -20,12 +22,18 @@ def _known_zone(name: str) -> str:
         raise ValueError(f"there is no time zone {name!r}; write it like America/New_York or UTC") from None
 
 
-def _spelled(value: object) -> object:
-    """A class as it is spelled everywhere: 1 and 1.0 are "1", true is "true"."""
-    return category(value) if isinstance(value, bool | int | float) else value
+def spelled_class(value: object) -> object:
+    """A class as ``encoding.category`` spells it: 1 and 1.0 are "1", true is "true"."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, float):
+        from include.contracts.encoding import category  # imports NumPy, and DAG files are parsed often
+
+        return category(value)
+    return str(value) if isinstance(value, int) else value
 
 
-ClassName = Annotated[str, BeforeValidator(_spelled)]
+ClassName = Annotated[str, BeforeValidator(spelled_class)]
 Zone = Annotated[str, AfterValidator(_known_zone)]
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
 
@@ -89,7 +97,7 @@ def named_alike(place: str, names: Iterable[str]) -> Iterator[Fault]:
 class Part(BaseModel):
     """A closed, frozen part of the spec."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, defer_build=True)
 
     def faults(self) -> Iterable[Fault | str]:
         """What is wrong with values that are right by themselves; a text is of the whole part."""
@@ -97,7 +105,11 @@ class Part(BaseModel):
 
     @model_validator(mode="after")
     def _without_fault(self) -> Self:
-        if faults := [fault if isinstance(fault, Fault) else Fault("", fault) for fault in self.faults()]:
+        try:
+            found = list(self.faults())
+        except ArithmeticError as error:
+            raise ValueError(f"cannot be checked: a number in it is too large or too small ({error})") from None
+        if faults := [fault if isinstance(fault, Fault) else Fault("", fault) for fault in found]:
             text = "; ".join(f"{fault.key}: {fault.text}" if fault.key else fault.text for fault in faults)
             raise PydanticCustomError("faults", "{text}", {"text": text, "faults": faults})
         return self

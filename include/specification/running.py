@@ -8,7 +8,18 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from include.contracts.calendar import Span
-from include.specification.part import Fault, Length, Name, Part, Reach, Share, SomeLength, named_alike
+from include.specification.part import (
+    HOURS_MOST,
+    SECONDS_MOST,
+    Fault,
+    Length,
+    Name,
+    Part,
+    Reach,
+    Share,
+    SomeLength,
+    named_alike,
+)
 from include.specification.schedule import Cron
 
 COUNTER = re.compile(r"\b(\w+_total)\b\s*(?:\{[^}]*\})?\s*(\[)?")
@@ -32,6 +43,8 @@ class AbortQuery(Part):
     def faults(self) -> Iterator[Fault]:
         if (self.above is None) == (self.below is None):
             yield Fault("", f"abort query {self.name!r} needs one limit: above or below")
+        if not self.query.strip():
+            yield Fault("query", f"abort query {self.name!r} is empty; write PromQL, or leave the query out")
         text = Template(self.query)
         unknown = set(text.get_identifiers()) - set(PLACEHOLDERS) if text.is_valid() else set()
         if unknown or not text.is_valid():
@@ -71,17 +84,17 @@ class ABTest(Part):
     measure: Literal["error_rate", "brier_score", "absolute_error", "squared_error"] | None = None
     confidence: float = Field(default=0.95, gt=0.5, lt=1)
     min_labelled: int = Field(default=1000, ge=2)  # rows per arm
-    min_hours: float = Field(default=0, ge=0)
-    max_hours: float = Field(default=24 * 14, gt=0)
-    look_seconds: float = Field(default=60, gt=0)
+    min_hours: float = Field(default=0, ge=0, le=HOURS_MOST)
+    max_hours: float = Field(default=24 * 14, gt=0, le=HOURS_MOST)
+    look_seconds: float = Field(default=60, gt=0, le=SECONDS_MOST)
     undecided: Literal["keep", "promote"] = "keep"
 
 
 class Rollout(Part):
     strategy: Literal["blue_green", "canary", "ab_test", "shadow"]
     steps: list[Annotated[float, Field(gt=0, lt=1)]]
-    bake_seconds: float = Field(ge=0)
-    max_wait_seconds: float = Field(gt=0)
+    bake_seconds: float = Field(ge=0, le=SECONDS_MOST)
+    max_wait_seconds: float = Field(gt=0, le=SECONDS_MOST)
     min_requests: int = Field(ge=1)
     abort: Abort
     parity_bound: float = Field(gt=0)  # of a score; of a number in standard deviations of the label

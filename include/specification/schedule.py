@@ -59,6 +59,11 @@ class OldestValue(NamedTuple):
         return (self.run - self.end).total_seconds() / 3600
 
 
+def first_run(cron: str, calendar: Calendar, moment: datetime) -> datetime:
+    """The first run by a schedule at this aware moment or later, UTC; the schedule is by the clock of the calendar."""
+    return _run_from(_ticks(PRESETS.get(cron, cron), moment), moment, calendar)
+
+
 @lru_cache
 def oldest_value(cron: str, calendar: Calendar) -> OldestValue:
     """Over 28 years, after which weekdays and dates meet again, or 400 runs that publish something.
@@ -72,11 +77,12 @@ def oldest_value(cron: str, calendar: Calendar) -> OldestValue:
 
 
 def _values(cron: str, calendar: Calendar, since: datetime, runs: int) -> list[OldestValue]:
-    begin = run = _run_from(cron, since, calendar)
+    ticks = _ticks(PRESETS.get(cron, cron), since)
+    begin = run = _run_from(ticks, since, calendar)
     values = list[OldestValue]()
     while not values or (len(values) < runs and run - begin < _AGAIN):
         period = calendar.complete(run)
-        run = _run_from(cron, calendar.end(period.shift(1)), calendar)
+        run = _run_from(ticks, calendar.end(period.shift(1)), calendar)
         values.append(OldestValue(period, calendar.end(period), run))
     return values
 
@@ -91,15 +97,14 @@ def _longest_pause(cron: str) -> datetime:
     return max(pairwise(days), key=lambda pair: pair[1] - pair[0])[0].replace(tzinfo=UTC)
 
 
-def _run_from(cron: str, moment: datetime, calendar: Calendar) -> datetime:
-    """The first run at this moment or later, UTC; the cron text is by the clock of the calendar, as Airflow reads it.
+def _run_from(ticks: Any, moment: datetime, calendar: Calendar) -> datetime:
+    """The first run at this moment or later, UTC; ``ticks`` are by the clock of the calendar, as Airflow reads them.
 
     A time that the clock skips comes when it goes on, one that comes twice counts the second time.
     """
     zone, before = ZoneInfo(calendar.timezone), moment.astimezone(UTC) - timedelta(seconds=1)
     local = before.astimezone(zone).replace(tzinfo=None)
-    ticks = _ticks(PRESETS.get(cron, cron), local)
-    tick: datetime = ticks.get_next()
+    tick: datetime = ticks.get_next(start_time=local)
     if ticks.expanded[1] == ["*"]:  # every hour, also one that the clock shows again
         return before + (tick - local)
     return max(tick.replace(tzinfo=zone, fold=fold).astimezone(UTC) for fold in (0, 1))

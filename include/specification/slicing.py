@@ -3,39 +3,18 @@
 The values of these columns stand in the table ``slice_figures`` and on pages, so no column of a person may be one.
 """
 
-from collections.abc import Iterator, Mapping
-from typing import Protocol
+from collections.abc import Iterator
 
-from include.specification.data import Event, Feature, TableSpec
-from include.specification.learning import Comparison, Fairness
+from include.specification.declaration import Declaration
 from include.specification.part import Fault
-from include.specification.running import MOST_SLICED, Monitoring
-from include.specification.streams import Streamed, private_columns
+from include.specification.running import MOST_SLICED
+from include.specification.streams import private_columns
 from include.specification.wording import not_among
 
 KEY = "monitoring.slices"
 
 
-class Sliced(Streamed, Protocol):
-    """The parts of a spec that say what rows can be sliced by."""
-
-    @property
-    def event(self) -> Event: ...
-    @property
-    def fields(self) -> Mapping[str, str]: ...
-    @property
-    def features(self) -> list[Feature]: ...
-    @property
-    def tables(self) -> Mapping[str, TableSpec]: ...
-    @property
-    def comparison(self) -> Comparison: ...
-    @property
-    def fairness(self) -> Fairness: ...
-    @property
-    def monitoring(self) -> Monitoring: ...
-
-
-def slice_columns(spec: Sliced) -> list[str]:
+def slice_columns(spec: Declaration) -> list[str]:
     """Those that the spec names; left out: those of ``comparison.slices`` that monitoring can slice by."""
     if spec.monitoring.slices is not None:
         return spec.monitoring.slices
@@ -43,7 +22,7 @@ def slice_columns(spec: Sliced) -> list[str]:
     return fit[:MOST_SLICED]
 
 
-def slice_faults(spec: Sliced) -> Iterator[Fault]:
+def slice_faults(spec: Declaration) -> Iterator[Fault]:
     """Columns that are no slices, and those that name people; of the columns left out, the latter only."""
     named = spec.monitoring.slices
     for name in spec.comparison.slices.columns if named is None else named:
@@ -61,12 +40,12 @@ def slice_faults(spec: Sliced) -> Iterator[Fault]:
         yield Fault(KEY, f"{sorted({name for name in named if named.count(name) > 1})} are listed twice")
 
 
-def may_be_shown(spec: Sliced, name: str) -> bool:
+def may_be_shown(spec: Declaration, name: str) -> bool:
     """Whether the values of a column may stand in records and on pages."""
     return not _personal(spec, name)
 
 
-def _personal(spec: Sliced, name: str) -> str:
+def _personal(spec: Declaration, name: str) -> str:
     """Why its values may be shown to nobody, or nothing."""
     rule = spec.privacy.columns.get(name)
     if rule is not None and rule.level == "personal":
@@ -74,7 +53,7 @@ def _personal(spec: Sliced, name: str) -> str:
     return "names a subject, or is treated by privacy" if name in private_columns(spec) else ""
 
 
-def _unfit(spec: Sliced, name: str) -> str:
+def _unfit(spec: Declaration, name: str) -> str:
     """Why no figures can be made by its values, or nothing."""
     kinds, event = {feature.name: feature.kind for feature in spec.features}, spec.event
     if name in (event.id, event.time, event.label, event.label_time):

@@ -1,34 +1,18 @@
 """Streams of a use case: columns that they name, and values that nobody can keep as fresh as the spec says."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from math import ceil
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-from include.specification.data import EntitySpec, Periods, Privacy, Source, StreamSpec, ViewSpec
+from include.specification.data import Periods, Source, StreamSpec
+from include.specification.declaration import Declaration
 from include.specification.part import Fault
 from include.specification.schedule import oldest_value
 from include.specification.wording import not_among
 
 
-class Streamed(Protocol):
-    """The parts of a spec that say what comes as events."""
-
-    @property
-    def periods(self) -> Periods: ...
-    @property
-    def sources(self) -> Mapping[str, Source]: ...
-    @property
-    def streams(self) -> Mapping[str, StreamSpec]: ...
-    @property
-    def feature_views(self) -> Mapping[str, ViewSpec]: ...
-    @property
-    def entities(self) -> Mapping[str, EntitySpec]: ...
-    @property
-    def privacy(self) -> Privacy: ...
-
-
-def stream_faults(spec: Streamed) -> Iterator[Fault]:
+def stream_faults(spec: Declaration) -> Iterator[Fault]:
     """What a stream names that is not there, and what it would keep in clear."""
     for view, stream in spec.streams.items():
         if view not in spec.feature_views:
@@ -45,10 +29,24 @@ def stream_faults(spec: Streamed) -> Iterator[Fault]:
             )
 
 
-def private_columns(spec: Streamed) -> set[str]:
+def private_columns(spec: Declaration) -> set[str]:
     """Columns that privacy treats, and the one that names a subject."""
     subject = {entity.key for name, entity in spec.entities.items() if name == spec.privacy.subject}
     return {name for name, rule in spec.privacy.columns.items() if rule.treatment != "keep"} | subject
+
+
+def scoring_faults(spec: Declaration) -> Iterator[Fault]:
+    if spec.scoring is None:
+        return
+    key = "scoring.stream"
+    if spec.scoring.stream in spec.feature_views:
+        yield Fault(key, f"{spec.scoring.stream!r} is the name of a feature view; take another")
+    if hidden := sorted(private_columns(spec) & set(spec.request)):
+        yield Fault(
+            key,
+            f"requests hold {hidden}, which privacy treats or which name a subject; a stream "
+            "stores events in clear, so such requests cannot be streamed: send them to the server or score in bulk",
+        )
 
 
 def _column_faults(place: str, stream: StreamSpec, source: Source) -> Iterator[Fault]:
@@ -68,7 +66,7 @@ def _column_faults(place: str, stream: StreamSpec, source: Source) -> Iterator[F
         yield Fault(f"{place}.time", f"{stream.time} is of type {columns[stream.time]}; it must be a timestamp")
 
 
-def freshness_faults(spec: Streamed) -> Iterator[Fault]:
+def freshness_faults(spec: Declaration) -> Iterator[Fault]:
     """A value is as old as its stream, or without one the schedule, lets it become while everything works."""
     for name, view in spec.feature_views.items():
         accepted = "when_missing" in view.model_fields_set and view.when_missing != "reject"

@@ -13,8 +13,21 @@ Loc = tuple[int | str, ...]
 """Keys and places in lists that lead to a value."""
 
 
+LONGEST = 60
+
+
 class PlainLoader(yaml.CSafeLoader):
     """YAML without what reads a name as something else: no, on, 010, 12:30, 1_000 and 2013-01-01 are text."""
+
+    def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
+        """Raises ConstructorError with the line where a value is none of its kind, like ``!!int x``."""
+        try:
+            return super().construct_object(node, deep)
+        except (ValueError, LookupError, AttributeError, TypeError):
+            written = str(node.value)
+            short = repr(written if len(written) <= LONGEST else f"{written[:LONGEST]}…")
+            words = f"{short} is no {node.tag.rpartition(':')[2]}"
+            raise yaml.constructor.ConstructorError(problem=words, problem_mark=node.start_mark) from None
 
 
 PLAIN = (

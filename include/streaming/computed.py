@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from include.contracts.names import OURS
 from include.errors import SpecError
+from include.formats.database import in_utc
 from include.specification import modules
 from include.specification.usecase import UseCase
 from include.streaming.features import ARROW, IBIS, arrow_schema
@@ -56,9 +57,7 @@ class ComputedColumns:
 
     @cached_property
     def _engine(self) -> duckdb.DuckDBPyConnection:
-        engine = duckdb.connect(config={"threads": 1})
-        engine.execute("SET TimeZone = 'UTC'")
-        return engine
+        return in_utc(threads=1)
 
     @cached_property
     def _sql(self) -> str:

@@ -4,7 +4,6 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from decimal import Decimal
 from functools import cached_property
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -156,7 +155,7 @@ def _held(value: Any, written: Any) -> bool:
     """Whether the floats of a field are the numbers that its JSON has (the bytes of their digits)."""
     if isinstance(value, list):
         return all(map(_held, value, written))
-    return not (isinstance(value, float) and isinstance(written, bytes)) or holds(value, Decimal(written.decode()))
+    return not (isinstance(value, float) and isinstance(written, bytes)) or holds(value, written.decode())
 
 
 def worn_out(entry: StreamEntry) -> str:
@@ -172,7 +171,7 @@ def unreadable(error: Exception, whole: str = "the event") -> str:
     if isinstance(error, JsonRefusedError):
         return f"breaks the contract: {error}"
     if isinstance(error, RoundedNumberError):
-        return f"breaks the contract: {error}: a whole number that a float cannot hold"
+        return f"breaks the contract: {error}: a number that a float cannot hold"
     if isinstance(error, OverflowError):
         return "a time lies outside of the calendar"
     return f"cannot be read: {type(error).__name__}"

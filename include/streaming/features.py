@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from include.contracts.names import OURS
 from include.contracts.period import Period
+from include.formats.database import in_utc
 from include.formats.exact_frames import exact_frame
 from include.specification import modules
 from include.specification.data import Source
@@ -53,8 +54,7 @@ class StreamFeatures:
 
     @cached_property
     def _engine(self) -> duckdb.DuckDBPyConnection:
-        engine = duckdb.connect(config={"threads": 1})
-        engine.execute("SET TimeZone = 'UTC'")
+        engine = in_utc(threads=1)
         for name, source in self._spec.sources.items():
             engine.register(NOW + name, arrow_schema(source).empty_table())
         return engine

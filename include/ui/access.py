@@ -11,19 +11,25 @@ from airflow.api_fastapi.core_api.security import GetUserDep, requires_access_vi
 from fastapi import Depends, HTTPException
 from jinja2 import pass_context
 from jinja2.runtime import Context
+from pydantic import Field
 
 from include.contracts.governance import Level
 from include.contracts.period import Period
 from include.errors import AccessError, MoebiusError, ServiceError, SettingsError
-from include.records.registry import RECORD_TABLES
+from include.process_environment import resolve
+from include.records.registry import ANSWERS, RECORD_TABLES
 from include.services.composition import Services
-from include.settings import load_settings
+from include.services.patience import PagesAdapters
+from include.settings import Settings, load_settings
 from include.specification.usecase import UseCase
 from include.ui.language import marked
 from include.ui.memory import MEMORY
 
 SIGNED_IN = [Depends(requires_access_view(AccessView.PLUGINS))]
 """Dependencies of a route whose reader must be logged in and may see plugins."""
+
+Named = Annotated[int, Field(ge=0, lt=2**63)]
+"""The number of a model version or of an entry, as an address names it: one that a table can hold."""
 
 READS: dict[str, tuple[str, ...]] = {
     "published": (),
@@ -32,6 +38,7 @@ READS: dict[str, tuple[str, ...]] = {
     "newest_windows": ("figures",),
     "measured_windows": ("figures",),
     "window_figures": ("figures",),
+    "figures_written": ("figures",),
     "window_slices": ("slice_figures",),
     "distributions": ("distributions",),
     "calibration_bins": ("calibration_bins",),
@@ -100,6 +107,23 @@ class ReadRecords:
         """Which snapshot of each period is in force; read each time: who was told of it is in no table."""
         return list(self._reader.services.records.publications(spec, periods))
 
+    def has_answers(self, spec: UseCase) -> bool:
+        """Whether a release has answered anything, whoever may read it."""
+        lake = self._reader.services.adapters.lake
+        return any(lake.exists(spec.name, table) for table in ANSWERS)
+
+    def answer_examples(self, spec: UseCase) -> dict[str, list[str]]:
+        """Key → values of the newest answers that the role may look up."""
+        from include.services.answer_examples import newest_keys
+
+        services, role = self._reader.services, self._reader.role
+        asked, read = (
+            (str(services.settings.home), spec.name, "answer_examples", role),
+            partial(newest_keys, spec, services, role),
+        )
+        found: dict[str, list[str]] = MEMORY.get(services.records, spec, ANSWERS, asked, read)
+        return found
+
     def fresh_costs(self, spec: UseCase) -> list[Any]:
         """What tasks took that is not in the lake yet."""
         spool = self._reader.services.adapters.cost_spool(spec.name)
@@ -132,13 +156,18 @@ def _least(table: str) -> Level:
     return RECORD_TABLES[table].level if table in RECORD_TABLES else "public"
 
 
+def services_of_pages(settings: Settings) -> Services:
+    """The services that pages work with: they do not wait for a server that hangs."""
+    return Services(settings, adapters=PagesAdapters(settings, resolve))
+
+
 def reader_of(user: GetUserDep) -> Reader:
     """The role is that of our auth manager, or with another one that of MOEBIUS_AIRFLOW_USERS."""
     return _reader(user)
 
 
 def _reader(user: BaseUser) -> Reader:
-    services, login = Services(load_settings()), user.get_name()
+    services, login = services_of_pages(load_settings()), user.get_name()
     with http_errors():
         role = getattr(user, "role", None) or services.settings.role_of(login)
     return Reader(services, login, role.lower())

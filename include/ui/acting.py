@@ -51,6 +51,7 @@ LABELS = {
     "approve_hand_over": marked("Approve the hand-over"),
     "reject_hand_over": marked("Reject the hand-over"),
     "compliance_bundle": marked("Write a bundle"),
+    "verify": marked("Verify now"),
     "take_in": marked("Take in"),
 }
 """What stands on the button of an action; it has one for each of ``include.governance.actions``."""

@@ -1,5 +1,7 @@
 """What each action of a person does, in a sentence, and which fields of its DAG's form it has."""
 
+from include.governance.actions import ACTIONS
+from include.governance.operations import OPERATION, REASON, of_others
 from include.ui.language import marked
 
 DOES = {
@@ -41,24 +43,19 @@ DOES = {
     "approve_hand_over": marked("Lets the data leave for development."),
     "reject_hand_over": marked("Keeps the data here."),
     "compliance_bundle": marked("Writes the evidence of a release into one bundle."),
+    "verify": marked(
+        "Proves every entry of the audit log, every approval, release and prediction against what was signed. "
+        "Then it signs what is new, as every day."
+    ),
     "take_in": marked("Takes data that was handed over into development."),
 }
 
-_VERSIONS = frozenset({"period", "snapshot", "other", "version", "as_of", "reason"})
-WITHOUT = {
-    "abort": {"release"},
-    "pause": {"alert"},
-    "resume": {"alert", "length"},
-    "unsilence": {"length"},
-    "restore": _VERSIONS - {"period", "snapshot", "reason"},
-    "pin": _VERSIONS - {"period", "snapshot", "reason"},
-    "unpin": _VERSIONS - {"period", "snapshot", "reason"},
-    "expire": _VERSIONS - {"as_of"},
-    "rebuild": _VERSIONS - {"version"},
-    "replay_events": {"reason"},
-    "retire": {"confirm"},
-    "end_service": {"replacement"},
-}
+_UNEXPLAINED = ("expire", "rebuild", "replay_events")
+WITHOUT: dict[str, frozenset[str]] = {
+    name: of_others(action.family, str(action.fields.get(OPERATION, "")))
+    | ({REASON} if name in _UNEXPLAINED else set())
+    for name, action in ACTIONS.items()
+} | {"retire": frozenset({"confirm"}), "end_service": frozenset({"replacement"})}
 """Action → fields of its DAG's form that are for other actions."""
 NEEDED = {
     "promote": {"version"},

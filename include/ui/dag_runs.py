@@ -1,20 +1,28 @@
-"""DAG families, their newest runs and the tasks of these, from the database of the API server that serves the page."""
+"""DAG families, their runs, tasks and open questions, from the database of the API server that serves the page."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Any, NamedTuple
 
 from airflow.models.dag import DagModel
 from airflow.models.dagrun import DagRun
+from airflow.models.hitl import HITLDetail
 from airflow.models.serialized_dag import SerializedDagModel
 from airflow.models.taskinstance import TaskInstance
 from airflow.utils.session import create_session
 from sqlalchemy import func, select, union_all
 from sqlalchemy.exc import SQLAlchemyError
 
+from include.contracts.governance import Level
+from include.contracts.runs import OpenRun, OpenWork, RequiredAction
 from include.errors import ServiceError
+from include.governance.rights import family_of, may
 
+UNFINISHED = ("queued", "running")
+ENDED = ("success", "failed", "skipped", "upstream_failed", "removed")
+MOST = 500
+"""Runs and questions that are read: more of them are no picture of anything."""
 NEWEST = 5
 """Runs of a family among which the newest of a task is looked for: of the newest run it may not have begun."""
 
@@ -49,6 +57,8 @@ class TaskRun(NamedTuple):
     ended: datetime | None
     run: int
     """Rises from run to run."""
+    period: str = ""
+    """The period that the run is of; '' of a run without one."""
 
 
 @contextmanager
@@ -87,7 +97,7 @@ def task_runs(usecase: str, of: Sequence[str], newest: int = NEWEST) -> list[Tas
     ))  # fmt: skip
     columns = (
         TaskInstance.dag_id, TaskInstance.task_id, TaskInstance.map_index, TaskInstance.run_id, TaskInstance.state,
-        TaskInstance.duration, TaskInstance.end_date, DagRun.id,
+        TaskInstance.duration, TaskInstance.end_date, DagRun.id, DagRun.partition_key,
     )  # fmt: skip
     joined = (DagRun.dag_id == TaskInstance.dag_id) & (DagRun.run_id == TaskInstance.run_id)
     wanted = select(*columns).join(DagRun, joined).where(DagRun.id.in_(ids)).order_by(DagRun.id.desc())
@@ -95,8 +105,10 @@ def task_runs(usecase: str, of: Sequence[str], newest: int = NEWEST) -> list[Tas
         return [_task_run(*row) for row in session.execute(wanted)]
 
 
-def _task_run(dag: str, task: str, index: int, run_id: str, state: Any, seconds: Any, end: Any, run: int) -> TaskRun:
-    return TaskRun(dag.partition(".")[2], task, index, run_id, str(state or ""), seconds, end, run)
+def _task_run(
+    dag: str, task: str, index: int, run_id: str, state: Any, seconds: Any, end: Any, run: int, period: str | None
+) -> TaskRun:
+    return TaskRun(dag.partition(".")[2], task, index, run_id, str(state or ""), seconds, end, run, period or "")
 
 
 def form_choices(family: str) -> dict[str, list[Any]]:
@@ -117,3 +129,50 @@ def form_choices(family: str) -> dict[str, list[Any]]:
 def _choices(param: Any) -> list[Any]:
     schema: dict[str, Any] = param.get("schema", {}) if isinstance(param, dict) else {}
     return list((schema.get("__var") or schema).get("enum", []))
+
+
+def open_work(role: str, level: Level) -> OpenWork:
+    """Unfinished runs that the role sees, and open questions that it reads; a database that is away is said."""
+    try:
+        with _session() as session:
+            runs = [*session.execute(_runs())]
+            questions = [*session.execute(_questions())]
+    except ServiceError as error:
+        return OpenWork(unknown=str(error))
+    looks = _ours(runs, lambda family: may(role, family, "look"))
+    reads = _ours(questions, lambda family: may(role, family, "read", level))
+    return OpenWork(
+        runs=tuple(OpenRun(usecase=u, family=f, run=row.run_id, since=row.start_date) for u, f, row in looks),
+        questions=tuple(
+            RequiredAction(
+                usecase=u, family=f, run=row.run_id, task=row.task_id, map_index=row.map_index, subject=row.subject,
+                since=row.created_at,
+            )
+            for u, f, row in reads
+        ),
+    )  # fmt: skip
+
+
+def _runs() -> Any:
+    wanted = select(DagRun.dag_id, DagRun.run_id, DagRun.start_date).where(DagRun.state.in_(UNFINISHED))
+    return wanted.order_by(DagRun.run_after.desc()).limit(MOST)
+
+
+def _questions() -> Any:
+    """Those that nobody has answered, of tasks that still wait."""
+    task = (TaskInstance.dag_id, TaskInstance.run_id, TaskInstance.task_id, TaskInstance.map_index)
+    asked = select(*task, HITLDetail.subject, HITLDetail.created_at).join(
+        TaskInstance, TaskInstance.id == HITLDetail.ti_id
+    )
+    open_ones = asked.where(HITLDetail.responded_at.is_(None), TaskInstance.state.not_in(ENDED))
+    return open_ones.order_by(HITLDetail.created_at).limit(MOST)
+
+
+def _ours(rows: Iterable[Any], allowed: Callable[[str], bool]) -> list[tuple[str, str, Any]]:
+    """Use case, family and row of those that are of our DAGs and allowed."""
+    found = []
+    for row in rows:
+        family = family_of(row.dag_id)
+        if family and allowed(family):
+            found.append((row.dag_id.removesuffix(f".{family}"), family, row))
+    return found

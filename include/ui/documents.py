@@ -1,16 +1,25 @@
-"""Whole documents with styles of their own, like model cards: nothing runs in them, and only known styles apply."""
+"""Whole documents with styles of their own, like model cards: nothing runs in them, and only known styles apply.
+
+A page shows one in a frame of its own, below the navigation; with ``ALONE`` in the query its address is the document.
+"""
 
 from base64 import b64encode
+from collections.abc import Sequence
 from hashlib import sha256
 
 from fastapi.responses import HTMLResponse
 
 from include.catalog import data_sheet
 from include.development.card import page as card
-from include.ui.headers import POLICY
+from include.specification.usecase import UseCase
+from include.ui.headers import POLICY, policy
+from include.ui.view import View
 
 OF_PICTURES = "*{stroke-linejoin: round; stroke-linecap: butt}"
 """The style element of every picture that Matplotlib writes."""
+ALONE = "alone"
+Lead = tuple[str, str, bool]
+"""A link of a page: address, words, and whether it leads out of the pages."""
 STYLES = (card.STYLE, data_sheet.STYLE, OF_PICTURES)
 
 
@@ -32,3 +41,11 @@ def document(text: str, style: str) -> HTMLResponse:
     after = rest.partition("</style>")[2]
     dressed = f"{before}<style>{style}</style>{after}{end}{body}" if begins and end else text
     return HTMLResponse(dressed, headers={POLICY: OF_DOCUMENTS})
+
+
+def framed(view: View, spec: UseCase, title: str, leads: Sequence[Lead] = ()) -> HTMLResponse:
+    """The page around the document of this address, with links to what belongs to it."""
+    alone = f"{view.links.moebius}/{view.path}?{ALONE}=true"
+    page = view.page("document.html", spec, title=title, leads=leads, alone=alone)
+    page.headers[POLICY] = policy(frame_src="'self'")
+    return page

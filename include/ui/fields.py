@@ -16,13 +16,6 @@ NO_NUMBER = marked("write a number")
 WRONG_FORM = marked("this is not in the form that the field asks for")
 TOO_SHORT = marked("write why in {least} characters or more; it is recorded")
 NOT_CONFIRMED = marked("type the name of the use case, {usecase}: this cannot be undone")
-TITLES = {
-    "reason": marked("Reason"), "confirm": marked("Confirm"), "release": marked("Release"),
-    "replacement": marked("Replacement"), "version": marked("Model version"), "length": marked("Length"),
-    "alert": marked("Alert"), "period": marked("Period"), "gate": marked("Gate"), "table": marked("Table"),
-    "snapshot": marked("Snapshot"), "subject": marked("Subject"), "from": marked("From"), "to": marked("To"),
-}  # fmt: skip
-"""Titles that are translated; every other one is as the DAG has it."""
 
 
 class Field(NamedTuple):
@@ -55,7 +48,7 @@ def _field(name: str, param: Mapping[str, Any], needed: bool) -> Field:
     required = kind != "yes" and ("null" not in types or needed)
     options = tuple(str(option) for option in schema.get("enum") or ())
     return Field(
-        name, TITLES.get(name) or str(schema.get("title") or name), str(param.get("description") or ""), kind,
+        name, str(schema.get("title") or name), str(param.get("description") or ""), kind,
         param.get("value"), options, str(schema.get("pattern") or ""), required,
     )  # fmt: skip
 

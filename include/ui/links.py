@@ -1,5 +1,6 @@
 """Addresses for the pages: where they are mounted, and where they lead outside of themselves."""
 
+import re
 from dataclasses import dataclass
 from typing import Self
 from urllib.parse import quote, urlencode
@@ -43,8 +44,8 @@ class Links:
     def run_named(self, usecase: str, family: str, key: str) -> str:
         """The runs of the DAG whose id is like a name made by ``identity.in_paths``: as a rule the one that made it.
 
-        The name has a hyphen for each letter that is none of a path, and eight digits at its end; Airflow's search
+        The name has a hyphen for each letter that is none of a path, and then eight digits at its end; Airflow's search
         takes an underscore for any letter.
         """
-        pattern = key.rpartition("-")[0].replace("-", "_")
+        pattern = re.sub("-[0-9a-f]{8}$", "", key).replace("-", "_")
         return f"{self.runs(usecase, family)}?{urlencode({'run_id_pattern': pattern})}"

@@ -13,13 +13,14 @@ from include.contracts.period import Period
 from include.errors import MoebiusError
 from include.evaluation.metrics import direction
 from include.governance.release_facts import ReleaseFacts, facts
-from include.operations import drift_map, history, plan_outcome, served, timeline
-from include.operations.drift_map import Cell
-from include.operations.plan_outcome import Outcome
-from include.operations.timeline import Happening
+from include.operations.overview import drift_map, history, plan_outcome, served, timeline
+from include.operations.overview.drift_map import Cell
+from include.operations.overview.plan_outcome import Outcome
+from include.operations.overview.timeline import Happening
 from include.services.records import LOOKED_BACK
 from include.specification.learning import Criterion
 from include.specification.usecase import UseCase
+from include.ui import signed
 from include.ui.access import Reader
 from include.ui.charts.stacked import Content
 
@@ -108,6 +109,12 @@ class Known:
         """What the record of approvals says of the version that serves."""
         return facts(self.signed, self.release.model_version) if self.release and self.signed else None
 
+    @cached_property
+    def proof(self) -> ReleaseFacts | None:
+        """The same of the version that was judged, where what serves is its refit; None where it was judged itself."""
+        mine = self.facts
+        return facts(self.signed, mine.proof) if mine and mine.proof != mine.version else None
+
     @property
     def last_alerts(self) -> list[Happening]:
         """The alerts of the newest decision that had one."""
@@ -134,12 +141,13 @@ class Known:
 def known(spec: UseCase, reader: Reader) -> Known:
     """Read the newest records of the use case."""
     records, state = reader.records, reader.services.serving.rollout_state(spec)
-    signed, unproved = _signed(spec, reader)
+    release = _release(spec, reader, state)
+    approvals, unproved = _signed(spec, reader, release)
     return Known(
-        spec=spec, state=state, release=_release(spec, reader, state),
+        spec=spec, state=state, release=release,
         figures=records.newest_windows(spec, *history.names(spec), *FIGURES),
         decisions=_decisions(spec, reader), verdicts=records.verdicts(spec, newest=LOOKED_BACK),
-        events=records.rollout_events(spec, event=ON_AXIS, newest=LOOKED_BACK), signed=signed, unproved=unproved,
+        events=records.rollout_events(spec, event=ON_AXIS, newest=LOOKED_BACK), signed=approvals, unproved=unproved,
     )  # fmt: skip
 
 
@@ -161,13 +169,16 @@ def _decisions(spec: UseCase, reader: Reader) -> list[RetrainPlan]:
 
 
 def _release(spec: UseCase, reader: Reader, state: RolloutState | None) -> ReleaseRef | None:
-    releases = reader.services.adapters.releases.all(spec.name) if state else []
-    return next((one for one in releases if state and one.name == state.champion), None)
-
-
-def _signed(spec: UseCase, reader: Reader) -> tuple[list[ApprovalEntry], str]:
-    """The record of approvals; what was altered is not shown as if it were true, and the reason stands there."""
+    """What serves; None where it is damaged or gone."""
     try:
-        return reader.records.approvals(spec), ""
+        return reader.services.adapters.releases.get(spec.name, state.champion) if state else None
+    except MoebiusError:
+        return None
+
+
+def _signed(spec: UseCase, reader: Reader, release: ReleaseRef | None) -> tuple[list[ApprovalEntry], str]:
+    """What is recorded of the version that serves; what was altered is not shown as if it were true, and why."""
+    try:
+        return signed.about(spec, reader, release.model_version) if release else [], ""
     except MoebiusError as error:
         return [], str(error)

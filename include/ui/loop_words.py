@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 from include.contracts.runs import RequiredAction
 from include.governance.routes import ROUTES, served
-from include.operations.loop_state import Finding, State, Why
+from include.operations.overview.loop_state import Finding, State, Why
 from include.ui.language import marked
 from include.ui.links import Links
 
@@ -78,7 +78,7 @@ INCIDENTS = {
 }
 DECISIONS = {"retrain": marked("retrain"), "keep": marked("keep the champion"), "fix_data": marked("repair the data")}
 ON_PAGES: dict[Why, tuple[str, ...]] = {
-    **dict.fromkeys(("repair_alert", "platform_repair", "alert", "platform_alert"), ("alerts", "monitoring")),
+    **dict.fromkeys(("repair_alert", "alert"), ("alerts", "monitoring")),
     **dict.fromkeys(("unwatched_split", "interrupted", "split", "shadow", "aborted"), ("rollouts",)),
     **dict.fromkeys(("breached", "drifted", "too_few", "not_monitored", "judged"), ("monitoring", "loops")),
     "fix_data": ("data", "loops"),
@@ -88,6 +88,8 @@ IN_RUNS: dict[Why, str] = {
     "damaged_files": "scrub", "paused": "control", "silenced": "control", "no_release": "data_pipeline",
 }  # fmt: skip
 """DAG family whose runs prove it."""
+OF_PLATFORM: dict[Why, str] = dict.fromkeys(("platform_repair", "platform_alert"), "alerts/")
+"""Page that proves what no page of a use case lists."""
 
 
 class Proof(NamedTuple):
@@ -105,8 +107,9 @@ def proof(found: Finding, usecase: str, links: Links, role: str) -> Proof | None
         return Proof(links.work(found.run), marked("answer it") if asks else marked("the run"), True)
     if found.why in IN_RUNS:
         return Proof(links.runs(usecase, IN_RUNS[found.why]), marked("the runs"), True)
-    for page in ON_PAGES.get(found.why, ()):
-        rule = ROUTES.get(f"GET /moebius/{page}/{{usecase}}")
+    of_usecase = {f"{page}/{{usecase}}": f"{page}/{usecase}" for page in ON_PAGES.get(found.why, ())}
+    for route, address in [*of_usecase.items(), *((page, page) for page in [OF_PLATFORM.get(found.why)] if page)]:
+        rule = ROUTES.get(f"GET /moebius/{route}")
         if rule is not None and served(role, rule):
-            return Proof(f"{links.moebius}/{page}/{usecase}", marked("what proves it"), False)
+            return Proof(f"{links.moebius}/{address}", marked("what proves it"), False)
     return None

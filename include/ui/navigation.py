@@ -23,6 +23,8 @@ PLACES = (
     Place("standard/checklist", marked("Checklist")),
     Place("standard/pipelines", marked("Pipelines")),
     Place("catalog/", marked("Catalog")),
+    Place("alerts/", marked("Platform alerts")),
+    Place("cost/", marked("All costs")),
     Place("compliance/", marked("Compliance")),
     Place("access/", marked("Access review")),
     Place("audit/", marked("Audit log")),

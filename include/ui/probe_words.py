@@ -8,12 +8,18 @@ from include.ui.language import marked
 from include.ui.links import Links
 from include.ui.view import View
 
-LEVELS: dict[State, str] = {"healthy": "good", "degraded": "watch", "down": "bad", "none": "none"}
+LEVELS: dict[State, str] = {
+    "healthy": "good", "partly used": "none", "partly connected": "none", "idle": "none", "degraded": "watch",
+    "down": "bad", "none": "none",
+}  # fmt: skip
 WORDS: dict[State, str] = {
     "healthy": marked("healthy"),
+    "partly used": marked("connected, partly used"),
+    "partly connected": marked("partly connected"),
+    "idle": marked("connected, not used yet"),
     "degraded": marked("degraded"),
     "down": marked("down"),
-    "none": marked("no evidence"),
+    "none": marked("not connected"),
 }
 KINDS = {
     "service": marked("service"),
@@ -46,6 +52,10 @@ SAID = {
 }
 
 
+UNKNOWN = {"unasked": marked("not known"), "asking": marked("not known")}
+"""Code of an answer that says nothing of what was asked → its word."""
+
+
 class Told(NamedTuple):
     """One answer as a page shows it."""
 
@@ -65,7 +75,8 @@ def told(view: View, probe: str, answer: Answer) -> Told:
     kind, _, subject = probe.partition(":")
     href, outside = _address(view, kind, subject, answer)
     return Told(
-        probe, view.text(KINDS[kind]), subject, LEVELS[answer.state], view.text(WORDS[answer.state]),
+        probe, view.text(KINDS[kind]), subject, LEVELS[answer.state],
+        view.text(UNKNOWN.get(answer.code, WORDS[answer.state])),
         view.text(SAID[answer.code]) % dict(answer.facts), answer, href, outside,
     )  # fmt: skip
 

@@ -109,13 +109,13 @@ def _of_airflow(names: Names) -> dict[str, Answer]:
 
 
 def _family(name: str, every: Iterable[dag_runs.Family]) -> Answer:
-    """How the newest runs of a family's DAGs ended: one that failed makes it ill, no run is no evidence."""
+    """How the newest runs of a family's DAGs ended: one that failed makes it ill, without a run it is idle."""
     own = [one for one in every if one.family == name]
     if not own:
         return Answer("none", "no_dag", datetime.now(UTC), {"family": name})
     ran = [one for one in own if one.at]
     if not ran:
-        return Answer("none", "never_ran", datetime.now(UTC), {"family": name, "dags": str(len(own))})
+        return Answer("idle", "never_ran", datetime.now(UTC), {"family": name, "dags": str(len(own))})
     failed = [one for one in ran if one.state == "failed"]
     newest = max(failed or ran, key=lambda one: one.at or datetime.min.replace(tzinfo=UTC))
     state: State = "healthy" if not failed else "down" if len(failed) == len(ran) else "degraded"

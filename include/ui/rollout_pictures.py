@@ -11,6 +11,7 @@ from include.specification.usecase import UseCase
 from include.ui.charts import rollout as charts
 from include.ui.charts.style import SAID
 from include.ui.language import marked
+from include.ui.recorded_words import translated
 from include.ui.view import View
 
 TITLES = {
@@ -54,7 +55,7 @@ class Pictures:
                 "at": _ms(one.at),
                 "share": 1 - one.share / 5,
                 "passed": found.passed,
-                SAID: f"{one.at:%H:%M:%S} {found.reason}",
+                SAID: f"{one.at:%H:%M:%S} {translated(found.reason, self._view.text) or found.reason}",
             }
             for one, found in self._course.judged
         ]

@@ -5,11 +5,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from markdown_it import MarkdownIt
-from markdown_it.token import Token
 from markupsafe import Markup
 
 from include.settings import ROOT
+from include.ui import prose
 
 REFERENCE = ROOT / "docs" / "reference" / "alerts.md"
 HEADING = re.compile(r"^## (Moebius\w+)$", re.MULTILINE)
@@ -36,39 +35,16 @@ def _read(file: Path, changed: int) -> dict[str, Runbook]:
 
 
 def _runbook(alert: str, text: str) -> Runbook:
-    markdown = MarkdownIt("commonmark", {"html": False}).enable("table")
-    tokens = markdown.parse(text)
-    for token in tokens:
-        token.children = _linked(token.children or []) if token.children is not None else None
-    html = markdown.renderer.render(tokens, markdown.options, {})
-    return Runbook(alert, _first_sentence(tokens), Markup(html))  # noqa: S704 - markup in the text is shown, not run
+    tokens = prose.tokens_of(text, _place)
+    return Runbook(alert, _first_sentence(tokens), prose.html_of(tokens))
 
 
-def _linked(tokens: list[Token]) -> list[Token]:
+def _place(address: str) -> str:
     """Links to another runbook lead to its page, links to a host out of the pages; others name their document."""
-    found, open_links = list[Token](), list[bool]()
-    for token in tokens:
-        if token.type == "link_open":
-            open_links.append(_place(token))
-        kept = token.type not in ("link_open", "link_close") or open_links[-1]
-        if token.type == "link_close":
-            open_links.pop()
-        if kept:
-            found.append(token)
-    return found
-
-
-def _place(link: Token) -> bool:
-    """Whether the link is kept, and where it then leads."""
-    address = str(link.attrGet("href"))
     if address.lower().startswith("#moebius"):
         names = {name.lower(): name for name in HEADING.findall(REFERENCE.read_text())}
-        link.attrSet("href", names.get(address[1:].lower(), ""))
-        return bool(link.attrGet("href"))
-    if address.startswith(("http://", "https://")):
-        link.attrSet("data-outside", "")
-        return True
-    return False
+        return names.get(address[1:].lower(), "")
+    return prose.of_host(address)
 
 
 def _first_sentence(tokens: list[Any]) -> str:

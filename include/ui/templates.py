@@ -1,16 +1,16 @@
 """The templates of the pages, in every language: filters for numbers and times, and what is absent and why."""
 
 from datetime import UTC, datetime
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 from markupsafe import Markup
 
-from include.contracts.period import counted, periods_text
+from include.contracts.period import periods_text
 from include.evaluation import report
 from include.evaluation.wording import percent as percent_rounded_down
-from include.ui import acting, static
+from include.ui import acting, form_words, lengths, prose, recorded_words, static
 from include.ui.access import absent
 from include.ui.language import LANGUAGES, translations
 
@@ -46,9 +46,9 @@ def moment(at: datetime | None) -> Markup | str:
 
 
 FILTERS = {
-    "periods": periods_text, "counted": counted, "figures_in_words": report.figures_in_words, "result": report.result,
+    "periods": periods_text, "figures_in_words": report.figures_in_words, "result": report.result,
     "number": number, "signed": signed, "percent": percent, "probability": percent_rounded_down, "interval": interval,
-    "moment": moment,
+    "moment": moment, "question": prose.question,
 }  # fmt: skip
 
 
@@ -65,7 +65,12 @@ def templates(language: str) -> Environment:
     )
     environment.install_gettext_translations(translations(language), newstyle=True)  # type: ignore[attr-defined]
     environment.policies["ext.i18n.trimmed"] = True
-    environment.filters |= FILTERS
+    environment.filters |= FILTERS | {
+        "span": partial(lengths.span, language), "counted": partial(lengths.counted, language),
+        "recorded": partial(recorded_words.shown, language, translations(language).gettext),
+        "wait": partial(lengths.wait, language),
+        "worded": partial(form_words.translated, translate=translations(language).gettext),
+    }  # fmt: skip
     environment.globals |= {
         "absent": absent, "languages": LANGUAGES, "static": static.address, "language": language,
         "action_address": acting.action_address, "action_labels": acting.LABELS, "severe": acting.SEVERE,

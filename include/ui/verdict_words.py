@@ -18,6 +18,7 @@ DECISIONS = {
     "keep_champion": ("watch", marked("The champion stays")),
     "data_problem": ("bad", marked("The test data cannot be used")),
 }
+NAMES = {decision: word for decision, (_, word) in DECISIONS.items()}
 STATES: dict[State, tuple[str, str]] = {
     "open": ("act", marked("waits for an answer")),
     "approved": ("good", marked("approved")),
@@ -48,6 +49,8 @@ DIFFERENCES = {
     "C-A": (marked("Cost of the drift"), marked("the champion on the new test set, over the old one")),
     "D-B": (marked("Generalisation gap"), marked("the candidate on the new test set, over the old one")),
 }
+ALIKE = {"day": marked("Rows of one day resemble each other"), "hour": marked("Rows of one hour resemble each other")}
+ALIKE_IN_BLOCKS = marked("Rows of one block resemble each other")
 PARTS = {
     "gain": marked("gain"), "forgetting": marked("what is forgotten"), "release": marked("cost of a release"),
     "calibration": marked("calibration"),
@@ -92,7 +95,7 @@ def in_words(name: str, figure: Interval | HeldFigure, text: Text, sign: bool = 
         }
     if figure.n:
         counts = {"n": f"{figure.n:,}", "effective": f"{figure.effective_n or figure.n:,}"}
-        words += "\n" + text(marked("%(n)s rows that say as much as %(effective)s independent ones")) % counts
+        words += "\n" + text(marked("%(n)s rows; for this figure as many as %(effective)s independent ones")) % counts
     return f"{words}\n{end}" if end else words
 
 

@@ -14,8 +14,8 @@ from tests.architecture.tree import ROOT, modules, nodes, place, syntax
 CODE_ROOMS = ("include", "dags", "plugins", "triton_models")
 CARDS_AND_REPORTS = (
     "include/development/card", "include/evaluation/report.py", "include/evaluation/verdict.py",
-    "include/operations/alerts.py", "include/operations/causes.py", "include/operations/retraining.py",
-    "include/catalog/data_sheet.py",
+    "include/operations/alerts/alerts.py", "include/operations/retraining/causes.py",
+    "include/operations/retraining/retraining.py", "include/catalog/data_sheet.py",
 )  # fmt: skip
 SPOKEN = {"title", "description", "help", "subject", "doc", "note", "summary"}
 FORM_CALLS = {"text_param", "choice", "number"}

@@ -2,7 +2,7 @@
 
 import ast
 
-from include.operations.alerts import groups
+from include.operations.alerts.alerts import groups
 from include.specification.loader import load_usecase, usecase_names
 from tests.architecture.tree import ROOT, nodes
 

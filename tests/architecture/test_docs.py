@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from include.operations.alert_rule import RUNBOOK
-from include.operations.alerts import groups
+from include.operations.alerts.alert_rule import RUNBOOK
+from include.operations.alerts.alerts import groups
 from include.platform.topology import TOPOLOGY
 from include.specification.loader import load_usecase, usecase_names
 

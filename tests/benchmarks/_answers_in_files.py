@@ -19,7 +19,7 @@ import pyarrow as pa
 from include.adapters.lake import DeltaLake
 from include.contracts.tables import RowFilter
 from include.evaluation import histograms
-from include.operations import counting, drift
+from include.operations.drift import counting, drift
 from include.settings import ROOT
 from tests.benchmarks._peak import peak_gb
 

@@ -1,150 +1,144 @@
-"""A year of daily history of several use cases, as the loop writes it: for the pages."""
+"""Daily history of several use cases, as the loop writes it, that ends yesterday: for the pages."""
 
-import random
+import os
 import shutil
+from collections import defaultdict
 from datetime import UTC, datetime, timedelta
+from itertools import groupby
 from pathlib import Path
+from typing import Any
 from unittest.mock import patch
 
+import pyarrow as pa
 import yaml
 
-from include.contracts.deployment import RolloutEvent
-from include.contracts.evaluation import RecordedVerdict
-from include.contracts.operations import Figure, RecordedDecision, RetrainPlan, SliceFigure
+from include.adapters import metrics_server
+from include.adapters.lake import DeltaLake
+from include.contracts.controls import Hold
 from include.contracts.period import Period
-from include.contracts.quality import CheckRecord, QuarantinedRow
-from include.contracts.record import Record
-from include.contracts.tables import SnapshotRef, TableRef
+from include.contracts.tables import TableRef
 from include.data.manifests import Turn
-from include.records.registry import (
-    DECISIONS,
-    FIGURES,
-    GATE_RESULTS,
-    QUARANTINE,
-    ROLLOUT_EVENTS,
-    SLICE_FIGURES,
-    VERDICTS,
-)
-from include.records.table import RecordTable
+from include.deployment import rollout
+from include.operations.alerts import alerts
+from include.platform.state import make_keys
+from include.records.registry import PREDICTIONS, RECORD_TABLES
 from include.services.composition import Services
 from include.settings import Settings
 from include.specification import loader
 from include.specification.loader import load_usecase
 from include.specification.usecase import USECASES, UseCase
-from tests.unit.loop.loop_worlds import verdict
+from tests.benchmarks import _page_governance as governance
+from tests.benchmarks import _page_records as records
+from tests.benchmarks._page_records import Day
 
-FIRST = Period("2025-01-01")
-FEATURES, SLICES, CHECKS = 30, 12, 10
-DRAWN = random.Random(0)
-DAILY = {"every": "day", "first": str(FIRST), "last": None, "schedule": "0 6 * * *", "timezone": "UTC"}
+FRESH = 10
+"""Newest days that the maintenance has not merged yet."""
 
 
-def specifications(directory: Path, count: int) -> list[UseCase]:
-    """So many use cases of the flights by day in a directory of their own, which the loader reads from then on."""
+def made(directory: Path, count: int, days: int) -> float:
+    """The state root of so many use cases with so many days each, by a process of its own; the CPU seconds of it."""
+    specs = use(directory, count, days)
+    settings = Settings(home=directory / "state")
+    make_keys(settings)
+    services = Services(settings)
+    services.adapters.lake = DeltaLake(settings.lake)  # the audit log is written apart
+    with patch.object(os, "fsync"):  # no power cut: a shared disk takes minutes for thousands of them
+        _write(services, specs, days)
+    return sum(os.times()[:2])
+
+
+def use(directory: Path, count: int, days: int) -> list[UseCase]:
+    """The use cases of a directory, which the loader reads from then on; they are written there unless they are."""
     content = yaml.safe_load((USECASES / "flight_delay" / loader.FILE).read_text())
+    daily = {"every": "day", "first": str(_first(days)), "last": None, "schedule": "0 6 * * *", "timezone": "UTC"}
     names = [f"flights_{number:02d}" for number in range(count)]
     for name in names:
-        spec = {**content, "name": name, "title": f"Flights {name[-2:]}", "periods": DAILY}
-        (directory / name).mkdir(parents=True)
-        (directory / name / loader.FILE).write_text(yaml.safe_dump(spec))
-    patch.object(loader, "USECASES", directory).start()
+        file = directory / "usecases" / name / loader.FILE
+        if not file.exists():
+            file.parent.mkdir(parents=True)
+            file.write_text(
+                yaml.safe_dump({**content, "name": name, "title": f"Flights {name[-2:]}", "periods": daily})
+            )
+    patch.object(loader, "USECASES", directory / "usecases").start()
     load_usecase.cache_clear()
     return [load_usecase(name) for name in names]
 
 
-def write(home: Path, specs: list[UseCase], days: int) -> None:
-    """The first one's history is written day by day; the others have a copy of it."""
-    first = specs[0]
-    services = Services(Settings(home=home))
-    for number in range(days):
-        _day(first, services, FIRST.shift(number), number)
-        if number % 30 == 29:
-            for table in (FIGURES, SLICE_FIGURES, GATE_RESULTS):  # as the maintenance does
-                services.adapters.lake.compact(first.name, table.name)
+def history(spec: UseCase, days: int) -> list[Day]:
+    first = _first(days)
+    return [Day(spec, first.shift(number), number) for number in range(days)]
+
+
+def _first(days: int) -> Period:
+    return Period(str(datetime.now(UTC).date() - timedelta(days=days)))
+
+
+def _write(services: Services, specs: list[UseCase], days: int) -> None:
+    """The first one's history is written; the others have a copy of what names no use case."""
+    home, of_first = services.settings.home, history(specs[0], days)
+    events: dict[Period, TableRef] = {}
+    for several in _commits(of_first):
+        events |= _records(services, several)
+    for day in of_first:
+        _publish(services, day, events[day.period])
     for spec in specs[1:]:
-        for room in ("lake", "snapshots"):
-            shutil.copytree(home / room / first.name, home / room / spec.name)
+        shutil.copytree(home / "snapshots" / specs[0].name, home / "snapshots" / spec.name)
+        left_out = shutil.ignore_patterns(PREDICTIONS.name, "events")
+        shutil.copytree(home / "lake" / specs[0].name, home / "lake" / spec.name, ignore=left_out)
+        services.records.snapshots(spec).reindex()  # of these files
+    for spec in specs:
+        own = history(spec, days)
+        governance.approvals(spec, services, own, learned=governance.LEARNED if spec is specs[0] else 7)
+        governance.releases(spec, services, own)
+        governance.bundles(spec, services, own)
+        _serve(services, spec)
+    governance.audit(services, [spec.name for spec in specs], of_first)
+    governance.checklist(services, of_first)
+    governance.access_review(services, of_first)
+    governance.catalogs(specs, services)
+    metrics_server.configure(services.settings, alerts.rules_text(specs, "http://localhost:8080"))
 
 
-def _day(spec: UseCase, services: Services, period: Period, number: int) -> None:
-    lake, at = services.adapters.lake, datetime(2025, 1, 2, 6, tzinfo=UTC) + timedelta(days=number)
-    release = f"r{1 + number // 30:04d}"
-    FIGURES.replace(spec.name, lake, period, _figures(spec, release, period))
-    SLICE_FIGURES.replace(spec.name, lake, period, _slices(spec, release, period))
-    GATE_RESULTS.append(spec.name, lake, _checks(period, at))
-    _add(spec, services, DECISIONS, [_decision(spec, period, at)] if number % 3 == 0 else [])
-    judged = verdict(1 + number // 7).model_copy(update={"decided_at": at, "usecase": spec.name})
-    row = RecordedVerdict(period=period, decided_at=at, record=judged)
-    _add(spec, services, VERDICTS, [row] if number % 7 == 0 else [])
-    _add(spec, services, ROLLOUT_EVENTS, _events(spec, release, period, at, number) if number % 30 == 0 else [])
-    _add(spec, services, QUARANTINE, [_held(period, at)] if number % 5 == 0 else [])
-    tables = {
-        name: TableRef(table=name, version=number, rows=900, content_hash="0" * 64) for name in ("events", "weather")
-    }
-    name = f"{period}-{number:06d}"
-    snapshot = SnapshotRef(usecase=spec.name, period=period, name=name, tables=tables)
-    services.records.snapshots(spec).make_current(snapshot, Turn.of(name, at, "data pipeline", "published"))
+def _commits(days: list[Day]) -> list[list[Day]]:
+    """Months as the maintenance leaves them, merged; the newest days one by one, as they come."""
+    months = groupby(days[:-FRESH], key=lambda day: day.period.month)
+    return [*(list(of) for _, of in months), *([day] for day in days[-FRESH:])]
 
 
-def _add(spec: UseCase, services: Services, table: "RecordTable[Record]", rows: list[Record]) -> None:
-    if rows:
-        table.append(spec.name, services.adapters.lake, rows)
+def _records(services: Services, days: list[Day]) -> dict[Period, TableRef]:
+    """Everything of these days in one commit of each table; what is published of their events."""
+    lake, name = services.adapters.lake, days[0].spec.name
+    by_table: defaultdict[Any, list[Any]] = defaultdict(list)
+    for day in days:
+        for table, rows in records.appended(day):
+            by_table[table.name] += rows
+    for table, rows in by_table.items():
+        lake.append(name, table, RECORD_TABLES[table]._table(rows, "append"))
+    replaced: defaultdict[str, dict[Period, Any]] = defaultdict(dict)
+    for day in days:
+        for table, rows in records.replaced(day):
+            replaced[table.name][day.period] = table._table(rows, "replace")
+    for table, periods in replaced.items():
+        lake.publish_all(name, table, periods)
+    PREDICTIONS.append(name, lake, pa.concat_tables(map(records.answers, days)))
+    return lake.publish_all(name, "events", {day.period: records.flown(day) for day in days})
 
 
-def _figures(spec: UseCase, release: str, period: Period) -> list[Figure]:
-    about = {"usecase": spec.name, "release": release, "period": period, "n": 900, "effective_n": 300}
-    value = 0.68 + DRAWN.gauss(0, 0.02)
-    whole = {
-        spec.metrics.primary: value, f"counterfactual_{spec.metrics.primary}": value - 0.01, "performance_loss": 0.02,
-        "drifted_features": 3.0, "rows": 900.0, "labelled": 850.0, "error_rate": 0.0, "p99_ms": 4.0,
-    }  # fmt: skip
-    drift = {f"feature_{number:02d}": abs(DRAWN.gauss(0, 0.2)) for number in range(FEATURES)}
-    return [
-        *(Figure(**about, name=name, value=of, low=of - 0.02, high=of + 0.02) for name, of in whole.items()),
-        *(Figure(**about, name="psi", subject=feature, value=of, floor=0.05) for feature, of in drift.items()),
-    ]
+def _publish(services: Services, day: Day, events: TableRef) -> None:
+    snapshots = services.records.snapshots(day.spec)
+    kept = governance.snapshot(day.spec.name, day.period)
+    kept = kept.model_copy(update={"tables": {**kept.tables, "events": events}})
+    snapshots.make_current(kept, Turn.of(kept.name, day.at, "data pipeline", "published"))
+    snapshots.announce(kept, f"run {day.period}")
+    if day.evaluates and day.cycle % 10 == 0:
+        snapshots.pin(Turn.of(kept.name, day.at, "olga", "an audit reads it"))
 
 
-def _slices(spec: UseCase, release: str, period: Period) -> list[SliceFigure]:
-    about = {"usecase": spec.name, "release": release, "period": period, "n": 70, "slice_key": "carrier"}
-    names = ("rows", spec.metrics.primary, "drifted_features")
-    values = [f"C{number}" for number in range(SLICES)]
-    return [SliceFigure(**about, slice_value=value, name=name, value=0.7) for value in values for name in names]
-
-
-def _checks(period: Period, at: datetime) -> list[CheckRecord]:
-    return [
-        CheckRecord(
-            period=period, gate=gate, run=f"run {period}", evaluation=f"{gate} {period}", position=number,  # type: ignore[arg-type]
-            check=f"check {number}", table="events", expectation="expect_column_values_to_not_be_null", column="dest",
-            severity="warn" if number else "block", rows=900, passed=number < CHECKS - 1, unexpected=3, evaluated_at=at,
-        )
-        for gate in ("raw", "features") for number in range(CHECKS)
-    ]  # fmt: skip
-
-
-def _decision(spec: UseCase, period: Period, at: datetime) -> RecordedDecision:
-    plan = RetrainPlan(
-        usecase=spec.name, name=f"{period}-a-b", decision="keep", cause="covariate shift in dewp", evidence=["psi"] * 5,
-        action="none", train_from=None, train_to=None, test_from=None, test_to=None, alerts=[], decided_at=at,
-    )  # fmt: skip
-    return RecordedDecision(period=period, decision="keep", decided_at=at, record=plan)
-
-
-def _events(spec: UseCase, release: str, period: Period, at: datetime, number: int) -> list[RolloutEvent]:
-    steps = (("shifted", 0.1), ("judged", 0.1), ("shifted", 0.5), ("promoted", 1.0))
-    return [
-        RolloutEvent(
-            usecase=spec.name, at=at + timedelta(minutes=5 * place), rollout=f"run {period}", generation=number + place,
-            event=event, release=release, share=share, by="ada", reason="canary",
-            champion="r0001",  # type: ignore[arg-type]
-        )
-        for place, (event, share) in enumerate(steps)
-    ]  # fmt: skip
-
-
-def _held(period: Period, at: datetime) -> QuarantinedRow:
-    return QuarantinedRow(
-        period=period, gate="raw", table="events", row=f"{period} 1", reasons="dest is missing", content="{}",
-        status="held", recorded_at=at,
-    )  # fmt: skip
+def _serve(services: Services, spec: UseCase) -> None:
+    """The newest release serves; retrains are paused, and one alert is silent."""
+    newest = services.adapters.releases.all(spec.name)[-1]
+    rollout.write(services.adapters.state, rollout.first(spec, newest.name))
+    now = datetime.now(UTC)
+    hold = Hold(by="olga", reason="an audit", since=now - timedelta(hours=1), until=now + timedelta(days=1))
+    services.controls.set_pause(spec, hold)
+    services.controls.set_silence(spec, records.DRIFTED, hold)

@@ -15,8 +15,8 @@ import xgboost
 
 from include.formats.atomic_file import write_atomically
 from include.formats.plain_text import markdown_table
-from include.operations.block_losses import BlockLosses
-from include.operations.concept import DETECTORS, changes
+from include.operations.performance.block_losses import BlockLosses
+from include.operations.performance.concept import DETECTORS, changes
 from include.settings import load_settings
 from include.usecases.flight_arrivals.source import FLIGHTS, PACKAGE
 from tests.unit.operations.simulated_losses import MEAN, UNCHANGED, Days

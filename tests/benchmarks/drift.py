@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from include.operations import drift
+from include.operations.drift import drift
 from include.specification.loader import load_usecase
 from include.specification.usecase import UseCase
 

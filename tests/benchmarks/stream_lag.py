@@ -18,8 +18,9 @@ import pandas as pd
 from include.adapters.event_stream import RedisEventStream
 from include.contracts.period import Period
 from include.demo.world import raw_events
+from include.process_environment import inherited_environment
 from include.services.composition import Services
-from include.settings import ROOT, Settings, inherited_environment
+from include.settings import ROOT, Settings
 from include.specification.loader import load_usecase
 from tests.integration.ports import free_port
 from tests.integration.redis_fixtures import running_redis

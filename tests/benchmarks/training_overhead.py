@@ -20,7 +20,8 @@ from include.contracts.development import DatasetRef
 from include.development.environment import FIT_ENVIRONMENT, environment
 from include.development.order import Order, Workspace
 from include.development.training_key import training_key
-from include.settings import ROOT, default_environment
+from include.process_environment import default_environment
+from include.settings import ROOT
 from include.specification.loader import load_usecase
 from include.specification.usecase import UseCase
 

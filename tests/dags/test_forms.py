@@ -6,10 +6,14 @@ from typing import Any
 import pytest
 from airflow.sdk.exceptions import AirflowFailException, ParamValidationError
 
+from include.governance.actions import ACTIONS
+from include.governance.operations import TAKEN
 from include.orchestration.dags import periods_param, range_params
 from include.orchestration.forms import check_form
 from include.specification.data import Periods
 from include.specification.loader import load_usecase
+from include.ui import form_words
+from include.ui.action_words import WITHOUT
 from tests.dags.snapshot import load_dags
 
 VALUES = {"enum", "pattern"}
@@ -45,6 +49,14 @@ def test_every_field_has_a_type_a_title_and_a_text(dags: dict[str, Any]) -> None
             param = dag.params.get_param(name)
             assert {"type", "title"} <= set(param.schema), (dag.dag_id, name)
             assert param.description, (dag.dag_id, name)
+
+
+def test_a_text_has_a_greatest_length_or_is_one_of_a_list(dags: dict[str, Any]) -> None:
+    for dag in dags.values():
+        for name in dag.params:
+            schema = dag.params.get_param(name).schema
+            if "string" in schema["type"]:
+                assert {"maxLength", "enum", "format"} & set(schema), (dag.dag_id, name)
 
 
 def test_an_operation_that_only_looks_needs_no_other_field(dags: dict[str, Any]) -> None:
@@ -87,6 +99,39 @@ def test_an_unknown_field_is_named_with_its_nearest_neighbour(
     assert "k01-secret" not in str(refused.value)
 
 
+@pytest.mark.parametrize(
+    ("family", "conf", "words"),
+    [
+        ("data_versions", {"operation": "expire", "period": "2013-01"}, "'expire' takes as_of, reason, and not period"),
+        ("data_versions", {"operation": "expire", "snapshot": "2013-01-ab", "version": 1}, "not snapshot, version"),
+        ("data_versions", {"snapshot": "2013-01-ab"}, "'list' takes period, reason, and not snapshot"),
+        ("data_versions", {"operation": "restore", "snapshot": "2013-01-ab", "other": "2013-01-cd"}, "not other"),
+        ("rollback", {"operation": "abort", "release": "r0001"}, "'abort' takes reason, and not release"),
+        ("control", {"operation": "pause", "length": "2 days", "alert": "MoebiusModelSilent"}, "and not alert"),
+    ],
+)
+def test_a_field_that_the_operation_does_not_take_is_refused(
+    dags: dict[str, Any], family: str, conf: dict[str, Any], words: str
+) -> None:
+    with pytest.raises(AirflowFailException, match=words):
+        checked(dags, f"flight_delay.{family}", conf)
+
+
+@pytest.mark.parametrize("family", TAKEN)
+def test_every_operation_says_which_fields_of_the_form_it_takes(dags: dict[str, Any], family: str) -> None:
+    """An empty field, as the form sends it, is none."""
+    params = dags[f"flight_delay.{family}"].params
+    assert sorted(TAKEN[family]) == sorted(params.get_param("operation").schema["enum"])
+    assert {*params} == {"operation", "reason"}.union(*TAKEN[family].values())
+    for operation, fields in TAKEN[family].items():
+        given = dict.fromkeys(params) | dict.fromkeys(fields, "x") | {"operation": operation, "reason": "why"}
+        checked(dags, f"flight_delay.{family}", given)
+
+
+def test_every_form_with_operations_is_known(dags: dict[str, Any]) -> None:
+    assert {dag_id.partition(".")[2] for dag_id, dag in dags.items() if "operation" in dag.params} == {*TAKEN}
+
+
 @pytest.mark.parametrize("conf", [None, {}, {"period": "2013-04"}, {"openlineage": {"parentRunId": "r"}}])
 def test_the_fields_of_the_form_and_airflows_own_are_taken(dags: dict[str, Any], conf: Any) -> None:
     checked(dags, "flight_delay.data_pipeline", conf)
@@ -118,3 +163,21 @@ def test_a_form_speaks_the_rhythm_and_takes_no_other(
         assert param.resolve() == first, name
         with pytest.raises(ParamValidationError):
             param.resolve(value=refused)
+
+
+def test_every_text_of_an_actions_form_is_one_that_the_pages_translate(dags: dict[str, Any]) -> None:
+    """What they do not know they show in English."""
+    triggers = [action for action in ACTIONS.values() if action.asked == "trigger"]
+    families = {one.family for one in ACTIONS.values()}
+    params, questions = [], []
+    for dag in dags.values():
+        family = dag.dag_id.rpartition(".")[2]
+        for action in (one for one in triggers if one.family == family):
+            params.append((dag.params, set(dag.params) - set(action.fields) - set(WITHOUT.get(action.name, ()))))
+        questions += [task for task in dag.tasks if family in families and hasattr(task, "subject")]
+    params += [(task.params, set(task.params)) for task in questions]
+    fields = [given.get_param(name) for given, names in params for name in names]
+    texts = {text for field in fields for text in (field.schema["title"], field.description)}
+    texts |= {task.subject for task in questions}
+    known = list(form_words._patterns().values())
+    assert sorted(text for text in texts if not any(pattern.fullmatch(text) for pattern in known)) == []

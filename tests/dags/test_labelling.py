@@ -10,7 +10,7 @@ from airflow.sdk.exceptions import ParamValidationError, TaskAwaitingInput
 
 from dags.labelling import build
 from include.errors import DataError
-from include.operations.labelling import CANNOT_TELL, LATER, OfferedRow, Selection
+from include.operations.labelling.labelling import CANNOT_TELL, LATER, OfferedRow, Selection
 from include.orchestration.dags import usecase_dag
 from include.orchestration.label_form import KEEP, NOT_NOW, LabelForm
 from include.specification.usecase import UseCase

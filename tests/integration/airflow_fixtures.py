@@ -4,7 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
@@ -16,6 +15,7 @@ from include.formats import certificates
 from include.platform import airflow, secrets
 from include.settings import Settings
 from tests.integration.ports import free_ports
+from tests.integration.progress import Started
 
 COMMAND = [str(Path(sys.executable).parent / "airflow")]
 LOGINS = {
@@ -103,16 +103,17 @@ def _running(settings: Settings, *arguments: str) -> Iterator[Running]:
         process.end()
 
 
-def await_api(server: Running, seconds: float = 180) -> None:
-    deadline, url = time.monotonic() + seconds, f"{server.settings.airflow_url}/api/v2/version"
-    while True:
+def await_api(server: Running) -> None:
+    """Until it answers."""
+    url = f"{server.settings.airflow_url}/api/v2/version"
+
+    def answers() -> bool:
         try:
-            httpx.get(url, verify=certificates.needed(url)).raise_for_status()
-            return
+            return httpx.get(url, verify=certificates.needed(url)).is_success
         except httpx.HTTPError:
-            ended = server.process.poll() is not None or time.monotonic() > deadline
-            assert not ended, server.log.read_text()[-3000:]
-            time.sleep(0.3)
+            return False
+
+    Started(server.process, server.log).until(answers, f"Airflow at {url} does not answer")
 
 
 def client(settings: Settings, login: str, password: str) -> httpx.Client:

@@ -12,7 +12,7 @@ import yaml
 from include.adapters import metrics_server
 from include.adapters.metrics_server import Prometheus
 from include.errors import ServiceError
-from include.operations.alerts import rules
+from include.operations.alerts.alerts import rules
 from include.settings import Settings
 from include.specification.loader import load_usecase, usecase_names
 from tests.integration.metrics_server_fixtures import wait_until

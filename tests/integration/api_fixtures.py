@@ -25,6 +25,7 @@ class Api:
 
     ``faults`` are answered first, one per request: a status, or a status with its ``Retry-After``. ``encoded`` are
     bodies that stand for the next answers, each with its content encoding; with none they end without a length.
+    ``credentials`` are those that came with the ``requests``.
     """
 
     tables: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
@@ -32,6 +33,7 @@ class Api:
     faults: list[tuple[int, str | None]] = field(default_factory=list)
     encoded: list[tuple[str, bytes]] = field(default_factory=list)
     requests: list[dict[str, str]] = field(default_factory=list)
+    credentials: list[str | None] = field(default_factory=list)
     url: str = ""
     key: str = ""
 
@@ -54,15 +56,18 @@ class Api:
         address = f"{path}?{urlencode(query | {'cursor': following})}"
         if paging == "whole":
             return 200, {}, rows
-        if paging == "cursor":
-            return 200, {}, {"data": {"items": page}, "meta": {"next": following}}
         if paging in LINKS:
             return 200, {"Link": LINKS[paging].format(address)} if following else {}, page
-        if paging == "stuck":
-            return 200, {}, rows[:size]
-        if paging == "elsewhere":
-            return 200, {}, {"items": page, "next": "http://127.0.0.2:1/x"}
-        return 200, {}, page
+        if paging == "ended" and not page:
+            return 204, {}, b""
+        shapes: dict[str, Any] = {
+            "cursor": {"data": {"items": page}, "meta": {"next": following}},
+            "stuck": rows[:size],
+            "elsewhere": {"items": page, "next": "http://127.0.0.2:1/x"},
+            "linked": {"items": page, "next": self.url + address if following else None},  # by a whole address
+            "nested": {"items": page, "next": {"href": address}},
+        }
+        return 206 if paging == "part" else 200, {}, shapes.get(paging, page)
 
 
 def handler(api: Api) -> type[BaseHTTPRequestHandler]:
@@ -79,13 +84,15 @@ def handler(api: Api) -> type[BaseHTTPRequestHandler]:
                 return self.reply(200 if content else 404, {}, content or b"")
             if api.key and self.headers.get("Authorization") != f"Bearer {api.key}":
                 return self.reply(401, {}, b"{}")
+            api.credentials.append(self.headers.get("Authorization"))
             status, headers, answer = api.answer(split.path, dict(parse_qsl(split.query)))
             if api.encoded and status == 200:
                 encoding, content = api.encoded.pop(0)
                 if not encoding:
                     return self.hang_up(content)
                 return self.reply(200, headers | {"Content-Encoding": encoding}, content)
-            return self.reply(status, headers | {"Content-Type": "application/json"}, json.dumps(answer).encode())
+            content = b"" if status == 204 else json.dumps(answer).encode()
+            return self.reply(status, headers | {"Content-Type": "application/json"}, content)
 
         def reply(self, status: int, headers: dict[str, str], content: bytes) -> None:
             self.send_response(status)

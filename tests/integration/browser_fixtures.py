@@ -13,6 +13,8 @@ from typing import Any
 import pytest
 from websockets.sync.client import ClientConnection, connect
 
+from tests.integration.progress import Started
+
 CHROMIUM = shutil.which("chromium")
 OPTIONS = [
     "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking",
@@ -102,9 +104,9 @@ def chromium(profile: Path) -> Iterator[Browser]:
 
 
 def _address(file: Path, process: "subprocess.Popen[bytes]") -> str:
-    deadline = time.monotonic() + SECONDS
-    while not (file.is_file() and len(lines := file.read_text().splitlines()) == 2):
-        assert process.poll() is None, "Chromium did not start"
-        assert time.monotonic() < deadline, "Chromium says no DevTools port"
-        time.sleep(0.05)
-    return f"ws://127.0.0.1:{lines[0]}{lines[1]}"
+    def lines() -> list[str]:
+        return file.read_text().splitlines() if file.is_file() else []
+
+    Started(process, file).until(lambda: len(lines()) == 2, "Chromium says no DevTools port")
+    port, path = lines()
+    return f"ws://127.0.0.1:{port}{path}"

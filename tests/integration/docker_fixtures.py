@@ -4,13 +4,13 @@ import os
 import shutil
 import signal
 import subprocess
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from include.settings import ROOT
+from tests.integration.progress import Started
 
 BASE_IMAGE = "python:3.11-slim-bookworm"
 IMAGE = "moebius-training:test"
@@ -74,14 +74,13 @@ def _cached() -> Path:
     return Path(os.environ.get(CACHE) or "/nonexistent") / "moebius-base.tar"
 
 
-def _await_engine(url: str, process: subprocess.Popen, log: Path, seconds: float = 60) -> None:
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        assert process.poll() is None, f"dockerd ended: {log.read_text()[-3000:]}"
-        if subprocess.run(["docker", "-H", url, "info"], capture_output=True, check=False).returncode == 0:
-            return
-        time.sleep(0.2)
-    raise AssertionError(f"dockerd did not answer in {seconds} s: {log.read_text()[-3000:]}")
+def _await_engine(url: str, process: "subprocess.Popen[bytes]", log: Path) -> None:
+    asked = ["docker", "-H", url, "info"]
+
+    def answers() -> bool:
+        return subprocess.run(asked, capture_output=True, check=False).returncode == 0
+
+    Started(process, log).until(answers, "dockerd does not answer")
 
 
 def _import_base(url: str, tmp_path_factory: pytest.TempPathFactory) -> None:

@@ -13,9 +13,9 @@ from include.adapters.lake import DeltaLake
 from include.contracts.period import Period
 from include.contracts.tables import RowFilter
 from include.formats.exact_frames import exact_frame
-from include.operations import drift
-from include.operations.monitoring import measure
-from include.operations.window_inputs import WindowInputs
+from include.operations.drift import drift
+from include.operations.monitoring.monitoring import measure
+from include.operations.monitoring.window_inputs import WindowInputs
 from include.records.registry import PREDICTIONS
 from include.services.answers_in_files import AnswersInFiles
 from tests.unit.evaluation.evaluation_specs import small_spec

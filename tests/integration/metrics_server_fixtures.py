@@ -11,8 +11,8 @@ import pytest
 from include.adapters import metrics_exporter, metrics_server
 from include.contracts.operations import Figure, WindowFigures
 from include.deployment import rollout
-from include.operations import windows
-from include.operations.alerts import rules_text
+from include.operations.alerts.alerts import rules_text
+from include.operations.windows import windows
 from include.platform.servers import healthy
 from include.platform.topology import instances_of
 from include.settings import Settings

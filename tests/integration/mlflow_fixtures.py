@@ -4,7 +4,6 @@ import os
 import signal
 import sqlite3
 import subprocess
-import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -17,6 +16,7 @@ from include.formats import certificates
 from include.platform import secrets
 from include.settings import Settings
 from tests.integration.ports import free_port
+from tests.integration.progress import Started
 
 PASSWORD = "of-the-tests-only"
 DATABASES = ("mlflow.db", "basic_auth.db")
@@ -47,20 +47,19 @@ def mlflow_running(home: Path) -> Iterator[Settings]:
         process.wait(timeout=60)
 
 
-def _await_answer(settings: Settings, process: subprocess.Popen, log: Path, seconds: float = 240) -> None:
+def _await_answer(settings: Settings, process: "subprocess.Popen[bytes]", log: Path) -> None:
     """Until the database is there too, which ``/health`` does not wait for."""
     url = f"{settings.mlflow_url}/api/2.0/mlflow/experiments/get?experiment_id=0"
-    end = time.monotonic() + seconds
     login, verify = (settings.mlflow_user, PASSWORD), certificates.needed(url)
     with httpx.Client(timeout=30, auth=login, verify=verify) as client:
-        while time.monotonic() < end:
-            assert process.poll() is None, log.read_text()
+
+        def answers() -> bool:
             try:
-                if client.get(url).status_code == httpx.codes.OK:
-                    return
+                return client.get(url).is_success
             except httpx.TransportError:
-                time.sleep(0.1)
-    raise AssertionError(f"MLflow did not answer in {seconds} s: {log.read_text()}")
+                return False
+
+        Started(process, log).until(answers, f"MLflow at {settings.mlflow_url} does not answer")
 
 
 @pytest.fixture(scope="session")

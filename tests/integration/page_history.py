@@ -27,7 +27,8 @@ from tests.unit.loop.loop_worlds import verdict
 SPEC = load_usecase("flight_delay")
 EVIL = (
     """<script>window.pwned = 1</script>"><img src=x onerror="window.pwned = 2"> javascript:window.pwned=3 """
-    """</textarea><svg onload="window.pwned = 4"> {{ 7 * 7 }} `'"""
+    """</textarea><svg onload="window.pwned = 4"> {{ 7 * 7 }} `' """
+    """</title></option></style>--><a href="javascript:window.pwned = 5">]]> ${datum} {"signal": "datum"} %(x)s %s"""
 )
 """What a person may write into any text: nothing of it may run, or become an element."""
 MONTHS = [Period(f"2013-{month:02d}") for month in range(4, 10)]
@@ -81,7 +82,9 @@ def firing(port: int) -> Iterator[None]:
     notes = {"summary": EVIL, "action": EVIL, "runbook": "javascript:window.pwned=5"}
     alert = {"labels": labels, "annotations": notes, "state": "firing", "activeAt": "2013-10-01T06:00:00.123456789Z",
         "value": "5"}  # fmt: skip
-    answers = {"alerts": {"alerts": [alert]}, "rules": {"groups": []}}
+    rule = {"name": "MoebiusFeatureDrift", "duration": 0, "alerts": [alert], "labels": labels, "annotations": notes,
+        "type": "alerting", "state": "firing", "health": "ok", "query": "1"}  # fmt: skip
+    answers = {"alerts": {"alerts": [alert]}, "rules": {"groups": [{"rules": [rule]}]}}
     nothing = {"resultType": "vector", "result": []}
 
     class Handler(BaseHTTPRequestHandler):

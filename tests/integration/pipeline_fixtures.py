@@ -260,6 +260,11 @@ class Serving:
             time.sleep(0.5)
         return now
 
+    def wait_for(self, name: str, expected: float, **labels: str) -> None:
+        """Counters follow the answers that they count: waits for the figure, which then stays what it is."""
+        wait_until(lambda: self.figure(name, **labels) >= expected, what=f"{name} {labels} reaching {expected}")
+        assert self.settled(name, **labels) == expected
+
     def generation(self) -> int:
         return Services(self.settings).serving.served_generation(self.spec) or 0
 

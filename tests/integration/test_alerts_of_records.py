@@ -7,16 +7,17 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import pyarrow as pa
 import pytest
 
 from include.adapters import metrics_exporter
-from include.adapters.metrics_exporter import DiskCollector, HostCollector, Polled
+from include.adapters.metrics_exporter import AuditCollector, DiskCollector, HostCollector, Polled
 from include.contracts.approval import ApprovalEntry, RecordedApproval
 from include.contracts.audit_check import AuditCheck
-from include.contracts.operations import Figure
+from include.contracts.operations import Figure, OpenQuestion
 from include.contracts.period import Period
 from include.contracts.quality import CheckRecord
 from include.contracts.streaming import UnreadableRecord
@@ -31,7 +32,7 @@ from include.platform.state import make_keys
 from include.platform.topology import keeper_file
 from include.processes import exporter
 from include.records.registry import APPROVALS, FIGURES, GATE_RESULTS
-from include.services import audit_checks
+from include.services import audit_checks, waiting
 from include.services.adapters import PREDICTION_LOG
 from include.services.composition import Services
 from include.services.disks import disks
@@ -54,6 +55,7 @@ class Kept:
         self.settings, self.lake = settings, Services(settings).adapters.lake
         self.snapshots = Services(settings).records.snapshots(SPEC)
         self.alerts: Alerts
+        self.audit: AuditCollector
 
     def measured(self, period: str, **figures: float) -> None:
         rows = [
@@ -99,6 +101,7 @@ def kept(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kept]:
     make_keys(settings)
     world = Kept(settings)
     collectors = exporter.collectors(settings)
+    (world.audit,) = (one for one in collectors if isinstance(one, AuditCollector))
     for collector in collectors:
         if isinstance(collector, Polled):
             collector.cache_seconds = 0.5
@@ -210,7 +213,7 @@ def test_a_warning_that_fires_in_every_period_is_itself_reported_until_it_does_n
 def test_a_month_that_a_later_one_overtook_is_late_until_it_is_published(kept: Kept) -> None:
     kept.published("2013-04")
     kept.alerts.wait_for("MoebiusPeriodLate")
-    assert "the first began 2013-03-01 05:00:00" in kept.alerts.annotations("MoebiusPeriodLate")["summary"]
+    assert "the first began 2013-03-01 05:00 UTC" in kept.alerts.annotations("MoebiusPeriodLate")["summary"]
     kept.published("2013-03", "2013-05", "2013-06")  # of these the gates checked a later one
     kept.alerts.wait_for_the_end_of("MoebiusPeriodLate")
 
@@ -255,6 +258,12 @@ def test_a_question_that_nobody_answers_for_a_day_is_said_until_the_answer(kept:
     kept.recorded("verdict", hours_ago=25)
     assert kept.alerts.wait_for("MoebiusApprovalWaiting")["question"] == "approval of version 3"
     kept.recorded("approved", hours_ago=0, about=3)
+    kept.alerts.wait_for_the_end_of("MoebiusApprovalWaiting")
+    state, now = Services(kept.settings).adapters.state, datetime.now(UTC)
+    about = OpenQuestion(usecase=SPEC.name, question="export r", since=now - timedelta(hours=25), until=None)
+    waiting.opened(state, about, "export", "r")
+    assert kept.alerts.wait_for("MoebiusApprovalWaiting")["question"] == "export r"
+    waiting.ended(state, SPEC.name, "export", "r")
     kept.alerts.wait_for_the_end_of("MoebiusApprovalWaiting")
 
 
@@ -382,6 +391,9 @@ def test_no_traffic_is_missed_where_it_is_usual_at_this_hour(tmp_path: Path, day
 @pytest.mark.fires("MoebiusAuditLogAltered", "MoebiusAuditLogUnverified")
 def test_an_altered_audit_log_and_one_that_nobody_verifies_are_said(kept: Kept) -> None:
     state, now = Services(kept.settings).adapters.state, datetime.now(UTC)
+    wait_until(lambda: kept.alerts.value("moebius_audit_time_seconds") is not None, "the start of the exporter")
+    kept.audit.read = partial(exporter.audit_checked, kept.settings, now - timedelta(hours=60))  # when it began
+    kept.alerts.wait_for("MoebiusAuditLogUnverified")
     old = AuditCheck(at=now - timedelta(hours=60), faults=["2026-01-01.jsonl: entry 1 was changed"])
     state.put(audit_checks.KEY, old.model_dump_json())
     assert kept.alerts.wait_for("MoebiusAuditLogAltered")["severity"] == "repair"

@@ -14,7 +14,7 @@ from include.adapters.event_stream import RedisEventStream
 from include.errors import ServiceError
 from include.formats import state_file
 from include.gateway import clients
-from include.operations.platform_alerts import JOBS, UP
+from include.operations.alerts.platform_alerts import JOBS, UP
 from include.platform.servers import service
 from include.platform.topology import instances_of, model_processes
 from include.services.composition import Services
@@ -152,6 +152,7 @@ def test_answers_that_are_not_logged_are_said(running: Running) -> None:
     running.server.load(running.spec.name)
     spool = running.settings.prediction_spool / running.spec.name
     shutil.rmtree(spool, ignore_errors=True)  # alone it would be made anew
+    spool.parent.mkdir(parents=True, exist_ok=True)
     spool.touch()
     assert running.ask(2) == 0, "an answer that cannot be logged is an answer"
     running.ask_until("MoebiusPredictionsNotLogged")

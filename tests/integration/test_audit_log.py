@@ -7,7 +7,8 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from itertools import islice
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,7 @@ from include.errors import DamagedStateError
 from include.formats import merkle, signed_files
 from include.formats.file_proof import sha256
 from include.governance import approval_record
+from include.governance.audit_search import Reading, Search, find
 
 pytestmark = pytest.mark.integration
 
@@ -62,6 +64,74 @@ def test_events_come_back_in_their_order_and_by_time(world: World) -> None:
     world.log.checkpoint({})
     assert list(world.log.entries(since=datetime(2026, 2, 1, tzinfo=UTC))) == [], "no file is read for it"
     assert list(world.log.read(since=events[1].at, until=events[2].at)) == [events[1]]
+
+
+def test_the_newest_entries_are_read_first_and_no_day_before_them(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = iter([datetime(2026, 1, day, 12, tzinfo=UTC) for day in (1, 2, 3)])
+    now = next(clock)
+    monkeypatch.setattr(world.log, "_now", lambda: now)
+    for day in (1, 2, 3):
+        world.log.append([event(day, what=f"{day} first"), event(day, what=f"{day} last")])
+        now = next(clock, now)
+    (world.directory / "2026-01-01.jsonl").write_text("no entry\n")
+    newest = world.log.newest(datetime(2026, 1, 1).date())
+    assert [e.event.what for e in islice(newest, 3) if e.event] == ["3 last", "3 first", "2 last"]
+    since = [e.event.what for e in world.log.newest(datetime(2026, 1, 3).date()) if e.event]
+    assert since == ["3 last", "3 first"]
+    with pytest.raises(DamagedStateError):
+        list(newest)
+
+
+def test_events_are_counted_by_day_and_kind_and_a_line_that_was_counted_is_not_read_again(world: World) -> None:
+    first = datetime(2025, 1, 1).date()
+    world.log.append([event(1), event(1, kind="use"), event(2, facts={"kind": "use", "at": "2020-01-01"})])
+    assert world.log.tally(first) == {
+        ("2026-01-01", "access"): 1,
+        ("2026-01-01", "use"): 1,
+        ("2026-01-02", "access"): 1,
+    }
+    with world.lines.open("r+b") as lines:  # what was counted is not looked at again
+        lines.write(b"no entry")
+    world.log.append([event(2, kind="use")])
+    assert world.log.tally(datetime(2026, 1, 2).date()) == {("2026-01-02", "access"): 1, ("2026-01-02", "use"): 1}
+
+
+def test_batches_are_counted_as_uses_and_by_how_many_predictions_came_after_a_time(world: World) -> None:
+    leaves = b"".join(merkle.leaf_hash(bytes([n])) for n in range(3))
+    for usecase in ("flight_delay", "flight_delay", "flight_arrivals"):
+        made = PredictionBatch(usecase=usecase, table="predictions", size=3, root=merkle.root(leaves).hex(), columns={})
+        world.log.append_batch(made, leaves)
+    first, second, _ = world.log.entries()
+    assert first.at
+    assert second.at
+    assert world.log.tally(first.at.date()) == {(first.day, "use"): 3}
+    assert world.log.size() == 3
+    assert world.log.answers_after("flight_delay", first.at - timedelta(days=2)) == 6
+    assert world.log.answers_after("flight_delay", first.at) == 3
+    assert world.log.answers_after("flight_delay", second.at) == 0
+    wanted = Search(action="log_answers", usecase="flight_arrivals")
+    found = find(world.log.entries(having=wanted.exact), wanted, Reading("aud", "auditor", "internal"))
+    assert [(one.number, one.event.what) for one in found.entries if one.event] == [(2, "3 rows of table predictions")]
+
+
+def test_events_whose_retention_is_over_are_counted_no_more(world: World) -> None:
+    world.log.append([event(1), event(2, kind="decision")])
+    first = datetime(2025, 1, 1).date()
+    assert sum(world.log.tally(first).values()) == 2
+    later = datetime.now(UTC) + timedelta(days=2)
+    world.log.prune(later, lambda one: one.kind == "decision")
+    assert world.log.tally(first) == {("2026-01-02", "decision"): 1}
+    assert (world.log.forgotten(first), world.log.size()) == (1, 2)
+
+
+def test_entries_that_cannot_have_a_value_are_not_opened(world: World) -> None:
+    world.log.append([event(1, by="vera"), event(2, by='ol"ga 올가'), event(3, reason='"by":"vera"')])
+    having = lambda **wanted: [e.number for e in world.log.entries(having=wanted) if e.event]  # noqa: E731
+    assert having(by="vera") == [0]
+    assert having(by='ol"ga 올가', kind="access") == [1]
+    assert having(by="nobody") == []
 
 
 def test_a_person_is_unreadable_once_the_key_is_gone(world: World) -> None:

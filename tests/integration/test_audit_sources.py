@@ -37,7 +37,7 @@ PIN = VersionOperation.model_validate(
 def services(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Services]:
     """Those of commands, in a state root of their own."""
     monkeypatch.setenv("MOEBIUS_HOME", str(tmp_path / "state"))
-    monkeypatch.setattr("include.settings.use_utc", lambda: None)
+    monkeypatch.setattr("include.process_environment.use_utc", lambda: None)
     for cached in (load_settings, composition.services):
         cached.cache_clear()
     private = new_signing_key()
@@ -183,6 +183,16 @@ def test_requests_to_the_gateway_are_counted_once_for_each_client_and_outcome(se
     assert audit_checks.count_uses(services, "flight_delay", log) == 1
 
 
+@pytest.mark.parametrize("status", ["-", "", None, "2e2", [1], {"a": 1}])
+def test_a_request_whose_status_is_no_number_failed_and_stops_no_count(services: Services, status: object) -> None:
+    log = services.settings.gateway_log
+    log.parent.mkdir(parents=True, exist_ok=True)
+    nested = request(4)[:-2] + ',"more":' + "[" * 20_000 + "\n"
+    log.write_text(request(1) + request(2, status=status, client=[2]) + nested + request(3))
+    assert audit_checks.count_uses(services, "flight_delay", log) == 3
+    assert sorted(e.outcome for e in events(services)) == ["done", "failed"]
+
+
 def test_what_has_expired_leaves_and_the_log_verifies_until_somebody_alters_it(services: Services) -> None:
     log, now = services.adapters.audit, datetime.now(UTC)
     kinds: list[AuditKind] = ["use", "decision"]
@@ -194,7 +204,10 @@ def test_what_has_expired_leaves_and_the_log_verifies_until_somebody_alters_it(s
         ("decision", "approve"),
         ("change", "forget_events"),
     ]
-    checked = audit.verify(SPEC, services, anew=True)
+    checked = audit.verify(SPEC, services, anew=True, run="manual__1")
+    known = audit_checks.last(services.adapters.state)
+    assert known
+    assert (known.usecase, known.run) == (SPEC.name, "manual__1"), "pages lead to the run that verified"
     assert checked["at"] == audit.verify(SPEC, services, anew=False)["at"], "it stands for the other use cases"
     (day,) = services.settings.audit.glob("????-??-??.jsonl")
     day.write_text(day.read_text().replace('"approve"', '"reject"'))

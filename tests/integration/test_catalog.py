@@ -21,9 +21,10 @@ from include.contracts.tables import TableState
 from include.data.validation import SuiteValidator
 from include.errors import NotFoundError, SpecError
 from include.loop import catalog
+from include.process_environment import inherited_environment
 from include.records.registry import QUARANTINE
 from include.services.composition import Services
-from include.settings import ROOT, Settings, inherited_environment
+from include.settings import ROOT, Settings
 from include.specification.data import ColumnPrivacy, Privacy
 from include.specification.loader import load_usecase
 from tests.integration.data_fixtures import DataRooms, validator

@@ -88,7 +88,7 @@ def client_of(app: FastAPI, role: str) -> TestClient:
 def test_a_page_with_values_is_closed_to_a_role_that_does_not_read_the_table(
     user: TestClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    sheet = "/catalog/flight_delay/sheet/events"
+    sheet = "/catalog/flight_delay/sheet/events?alone=true"
     assert user.get(sheet).status_code == 200
     monkeypatch.setenv("MOEBIUS_TABLE_ACCESS", '{"flight_delay.events": {"viewer": "none"}}')
     load_settings.cache_clear()
@@ -98,7 +98,7 @@ def test_a_page_with_values_is_closed_to_a_role_that_does_not_read_the_table(
 
 
 def test_a_data_sheet_has_results_of_gates_for_roles_that_read_them(app: FastAPI, user: TestClient) -> None:
-    path, results = "/catalog/flight_delay/sheet/events", ("2 of 9", "3 of 9", "4 of 9", "Quality gates")
+    path, results = "/catalog/flight_delay/sheet/events?alone=true", ("2 of 9", "3 of 9", "4 of 9", "Quality gates")
     whole, public = client_of(app, "admin").get(path).text, user.get(path).text
     assert [words for words in results if words not in whole] == []
     assert [words for words in results if words in public] == []
@@ -148,7 +148,7 @@ def test_what_is_not_there_is_said(user: TestClient, home: Path) -> None:
 
 
 def test_text_from_the_data_is_shown_not_run(user: TestClient, home: Path) -> None:
-    assert "<script" not in user.get("/catalog/flight_delay/sheet/events").text
+    assert "<script" not in user.get("/catalog/flight_delay/sheet/events?alone=true").text
     found = user.get("/catalog/", params={"q": "<script>alert(1)</script>"}).text
     assert "<script>" not in found
     assert "&lt;script&gt;" in found

@@ -47,6 +47,11 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
     made.change(f"{usecases}/aircraft_segment/features.py", "def build(", "def biuld(")
     made.change(f"{usecases}/flight_delay/usecase.yaml", "> 100\n", "> > 100\n")
     made.change(f"{usecases}/flight_delay/request.py", '"scheduled_speed"', '"scheduled_sped"')
+    made.change(
+        f"{usecases}/flight_arrivals/features.py",
+        'scheduled.strftime("%Y-%m-%dT%H:%M")',
+        'scheduled.hour().cast("string")',
+    )
     features = made.root / usecases / "weather_forecast/features.py"
     features.write_text(features.read_text() + "\nraise KeyError('of olga@example.org')\n")
     return made
@@ -62,14 +67,15 @@ def test_every_kind_of_faulty_file_is_named_with_its_line_and_kept_for_the_pages
         "digit_image_raw_scans.json:14: 'expect_column_values_to_be_uniqe' is not an expectation; did you mean expect_",
         "flight_delay/request.py:1: on_request: 'scheduled_speed' is not a feature that it returns; did you mean",
         "include/usecases/flight_delay/usecase.yaml:206: rollout.abort.queries.0.query: is not PromQL: unexpected",
+        "include/usecases/flight_arrivals/features.py:1: events cannot be computed by DuckDB: ",
         "include/usecases/weather_forecast/features.py:79: cannot be imported: KeyError",
     ):
         assert [line for line in lines if said in line], said
-    assert len(lines) == 6
+    assert len(lines) == 7
     assert "olga" not in checked.stderr
     assert project.run(KNOWN).stdout.splitlines() == lines, "pages and import errors show what the check found"
     project.change("include/usecases/weather_forecast/features.py", "\nraise KeyError", "\n# raise KeyError")
-    assert len(project.run(KNOWN).stdout.splitlines()) == 5, "until the files change"
+    assert len(project.run(KNOWN).stdout.splitlines()) == 6, "until the files change"
 
 
 def test_a_use_case_that_is_not_there_is_named_with_the_nearest(project: Project) -> None:

@@ -52,6 +52,7 @@ def test_a_column_type_that_changes_between_periods_is_refused_and_nothing_is_wr
         (column(pa.float32(), 0.1), column(pa.float64(), 0.1), pa.float64()),
         (column(pa.null(), None), column(pa.string(), "a"), pa.string()),
         (column(pa.null(), None), column(pa.timestamp("us", "UTC"), 1), pa.timestamp("us", "UTC")),
+        (column(pa.null(), None), column(pa.timestamp("us"), datetime(2013, 1, 1)), pa.timestamp("us")),
         (column(pa.string(), "a"), column(pa.null(), None), pa.string()),
     ],
 )

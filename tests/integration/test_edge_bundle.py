@@ -120,6 +120,26 @@ def test_a_row_without_a_request_field_is_named(release: ReleaseRef, tmp_path: P
         assert said in ran.stderr
 
 
+def test_a_looked_up_feature_that_is_no_value_of_its_kind_is_named(release: ReleaseRef, tmp_path: Path) -> None:
+    """Neither read as the number that a text looks like, nor a message of NumPy's own."""
+    work = tmp_path / "work"
+    edge.bundle(Path(release.path), release.name, work, tmp_path / "edge.zip", PYTHON)
+    rows = [row | {"event_timestamp": AT.timestamp()} for row in requests_frame(2).to_dict("records")]
+    for value, said in (
+        ("40", "row 1: temp must be 1 numbers; it holds something else"),
+        ({"value": 40}, "row 1: temp must be 1 numbers"),
+        ([40.0], "row 1: temp must be 1 numbers"),
+        (10**400, "row 1: temp holds a number that is too large"),
+    ):
+        ran = run(work, [rows[0], rows[1] | {"temp": value}])
+        assert ran.returncode == 1
+        assert said in ran.stderr
+    left_out = [{name: value for name, value in row.items() if name != "temp"} for row in rows]
+    missing = [run(work, [row | given for row in left_out]) for given in ({}, {"temp": None}, {"temp": ""})]
+    assert [one.stdout for one in missing] == [missing[0].stdout] * 3
+    assert missing[0].returncode == 0
+
+
 def test_a_release_that_was_changed_or_is_not_there_gives_none(release: ReleaseRef, tmp_path: Path) -> None:
     services = Services(Settings(home=tmp_path))
     with pytest.raises(NotFoundError, match="has no serving release: name a release"):

@@ -16,12 +16,13 @@ from include.contracts.period import Period
 from include.development.trainers.trained_model import TrainedModel
 from include.evaluation.four_comparisons import compare
 from include.evaluation.metrics import score
-from include.operations import drift, estimated
-from include.operations.monitoring import measure
-from include.operations.retraining import decide
-from include.operations.scope import Scope
-from include.operations.window import Window
-from include.operations.window_inputs import WindowInputs
+from include.operations.drift import drift
+from include.operations.monitoring.monitoring import measure
+from include.operations.monitoring.window_inputs import WindowInputs
+from include.operations.performance import estimated
+from include.operations.retraining.retraining import decide
+from include.operations.windows.scope import Scope
+from include.operations.windows.window import Window
 from tests.integration.evaluation_flights import FEATURES, spec, year
 from tests.integration.months_replay import Made, Serving, evaluate, first_release, window
 

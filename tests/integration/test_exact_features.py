@@ -6,6 +6,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -22,7 +23,7 @@ LARGE = 2**53 + 1
 DEFINITIONS = """
 from datetime import timedelta
 from feast import Entity, FeatureService, FeatureView, Field, FileSource, Project, ValueType
-from feast.types import Float64, Int32, Int64, String
+from feast.types import Array, Bytes, Float32, Float64, Int32, Int64, String, UnixTimestamp
 project = Project(name="moebius")
 place = Entity(name="place", join_keys=["place"], value_type=ValueType.STRING)
 machine = Entity(name="machine", join_keys=["machine"], value_type=ValueType.INT64)
@@ -41,6 +42,16 @@ scale = Entity(name="scale", join_keys=["scale"], value_type=ValueType.DOUBLE)
 scales = FeatureView(name="scales", entities=[scale], ttl=timedelta(0), source=source("scales"),
     schema=[Field(name="scale", dtype=Float64), Field(name="width", dtype=Float64)])
 scaled = FeatureService(name="scaled", features=[scales])
+stage = Entity(name="stage", join_keys=["stage"], value_type=ValueType.UNIX_TIMESTAMP)
+stages = FeatureView(name="stages", entities=[stage], ttl=timedelta(0), source=source("stages"),
+    schema=[Field(name="stage", dtype=UnixTimestamp), Field(name="mass", dtype=Float32), Field(name="raw", dtype=Bytes),
+            Field(name="until", dtype=UnixTimestamp), Field(name="counts", dtype=Array(Int64)),
+            Field(name="words", dtype=Array(String))])
+mark = Entity(name="mark", join_keys=["mark"], value_type=ValueType.BYTES)
+marks = FeatureView(name="marks", entities=[mark], ttl=timedelta(0), source=source("marks"),
+    schema=[Field(name="mark", dtype=Bytes), Field(name="number", dtype=Int64)])
+staged = FeatureService(name="staged", features=[stages])
+marked = FeatureService(name="marked", features=[marks])
 everything = FeatureService(name="all", features=[places, machines])
 numbered = FeatureService(name="numbered", features=[machines, parts])
 some = FeatureService(name="some", features=[places[["temp"]]])
@@ -231,6 +242,8 @@ WRONG_KEYS: dict[str, tuple[dict[str, Any], str]] = {
     "truth for number": ({"machine": [True]}, r"column 'machine' is bool"),
     "a fraction": ({"machine": [1.5]}, r"column 'machine' has a value that is no exact Int64, row 1"),
     "beyond float64": ({"machine": [float(2**54)]}, r"no exact Int64, row 1"),
+    "the first that float64 rounds": ({"machine": [float(LARGE)]}, r"no exact Int64, row 1"),
+    "the first that float32 rounds": ({"machine": pd.Series([2**24], dtype="float32")}, r"no exact Int64, row 1"),
     "a time that is text": (
         {"event_timestamp": ["2013-05-01"]},
         r"column 'event_timestamp' is string and must hold",
@@ -290,6 +303,11 @@ PUSHED = {
         {"id": float(2**60)},
         "column 'id' must be Int64, and float64 cannot hold so large ones exactly",
     ),
+    "the first integer that float64 rounds": ({"id": float(LARGE)}, "column 'id' must be Int64, and float64 cannot"),
+    "the first integer that float32 rounds": (
+        {"id": np.float32(2**24)},
+        "column 'id' must be Int64, and float32 cannot",
+    ),
     "an integer that float64 would round": ({"temp": LARGE}, "column 'temp' must be Float64, which cannot hold them"),
     "no key": ({"place": None}, "column 'place' lacks 1 of 1 values, the first in row 1"),
     "no time": ({"event_timestamp": pd.NaT}, "column 'event_timestamp' lacks 1 of 1 values"),
@@ -302,6 +320,55 @@ def test_pushed_values_of_another_type_are_refused(offline: FeastFeatureStore, f
     change, why = PUSHED[fault]
     with pytest.raises(DataError, match=f"rows for feature view 'places': {why}"):
         offline.push("places", pd.DataFrame([place("p") | change]))
+
+
+HALF = pd.Timedelta("0.5s")
+STAGE: dict[str, Any] = {
+    "stage": NOON, "event_timestamp": NOON, "mass": 0.5, "raw": b"\xff\0", "until": NOON, "counts": [LARGE],
+    "words": [],
+}  # fmt: skip
+STAGES: dict[str, tuple[dict[str, Any], str]] = {
+    "beyond float32": ({"mass": 1e39}, "column 'mass' must be Float32, which cannot hold them exactly: 1 of 1"),
+    "zero in float32": ({"mass": 1e-50}, "column 'mass' must be Float32, which cannot hold them exactly"),
+    "another integer in float32": ({"mass": 2**24 + 1}, "column 'mass' must be Float32, which cannot hold them"),
+    "text for bytes": ({"raw": "a"}, "column 'raw' must be Bytes and is string"),
+    "empty bytes": ({"raw": b""}, "column 'raw' must be Bytes and is empty, which Feast takes for missing"),
+    "half a second": ({"until": NOON + HALF}, "column 'until' must be UnixTimestamp, which cannot hold them exactly"),
+    "a key of half a second": ({"stage": NOON + HALF}, "column 'stage' must be UnixTimestamp, which cannot hold"),
+    "text for a time": ({"until": "2013"}, "column 'until' must be UnixTimestamp and is string"),
+    "a number for a time": ({"until": 1}, "column 'until' must be UnixTimestamp and is int64"),
+    "a gap in a list": ({"counts": [1, None]}, "column 'counts' must be lists of Int64, of which no element may lack"),
+    "a gap in a list of texts": ({"words": ["a", None]}, "column 'words' must be lists of String, of which no element"),
+    "fractions in a list": ({"counts": [1.5]}, "column 'counts', list by list, must be Int64, which cannot hold them"),
+    "text in a list": ({"counts": ["4711"]}, "column 'counts', list by list, must be Int64 and is string"),
+    "no list": ({"counts": 1}, "column 'counts' must be lists of Int64 and is int64"),
+    "surrogates": ({"words": ["\ud800"]}, "column 'words' must be lists of String and holds list"),
+}
+
+
+def stages(**change: Any) -> pd.DataFrame:
+    return pd.DataFrame({name: pd.Series([value]) for name, value in (STAGE | change).items()})
+
+
+@pytest.mark.parametrize("fault", STAGES)
+def test_values_that_feast_would_store_as_others_are_refused(offline: FeastFeatureStore, fault: str) -> None:
+    change, why = STAGES[fault]
+    with pytest.raises(DataError, match=f"rows for feature view 'stages': {why}") as caught:
+        offline.push("stages", stages(**change))
+    assert "4711" not in str(caught.value)
+
+
+def test_values_of_every_declared_type_come_back_as_they_were_pushed(offline: FeastFeatureStore) -> None:
+    offline.push("stages", stages())
+    found = offline.online("staged", [{"stage": NOON}, {"stage": None}])
+    assert found[0] == {name: STAGE[name] for name in ("mass", "raw", "until", "counts", "words")}
+    assert {*found[1].values()} == {None}
+
+
+def test_a_missing_key_of_bytes_is_no_entity(offline: FeastFeatureStore) -> None:
+    offline.push("marks", pd.DataFrame({"mark": [b"a", b"a\0"], "event_timestamp": NOON, "number": [1, 2]}))
+    asked = [{"mark": b"a"}, {"mark": None}, {"mark": b"a\0"}]
+    assert [row["number"] for row in offline.online("marked", asked)] == [1, None, 2]
 
 
 def test_columns_of_events_are_kept_apart_from_features_and_internal_names(

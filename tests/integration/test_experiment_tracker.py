@@ -1,5 +1,6 @@
 """The tracker against a real MLflow server."""
 
+import hashlib
 import json
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -10,7 +11,7 @@ import pytest
 from include.adapters.experiment_tracker import MODEL_FILE, MlflowTracker
 from include.adapters.file_locks import FileLocks
 from include.adapters.file_state import FileState
-from include.contracts.development import DatasetRef, PartRef, TrialRecord
+from include.contracts.development import DatasetRef, FieldType, ModelFields, PartRef, TrialRecord
 from include.errors import DamagedFileError, DamagedStateError, NotFoundError, ServiceError
 from include.settings import Settings
 from tests.integration.ports import free_port
@@ -58,6 +59,27 @@ def test_a_model_and_its_version_say_what_they_are_and_link_back_to_the_pages(tr
     assert "/moebius/versions/described)" in every
     log(tracker, b"another", "described")
     assert tracker._client.get_registered_model("described").description == every
+
+
+def test_mlflow_reads_the_signature_of_a_version_and_the_model_is_proved_as_before(
+    tracker: MlflowTracker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """MLflow reads it in the registered version's directory, where its own page does, too."""
+    inputs: dict[str, FieldType] = {"distance": "double", "origin": "string"}
+    fields = ModelFields(inputs=inputs, outputs={"prediction": "string", "scores": "floats"})
+    model = log(tracker, b"signed", "signed", fields=fields, key="k")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", tracker.url)
+    from mlflow.models import get_model_info
+
+    signature = get_model_info(model.uri).signature
+    assert signature.inputs.input_names() == ["distance", "origin"]
+    assert [str(kind) for kind in signature.inputs.input_types()] == ["DataType.double", "DataType.string"]
+    assert signature.outputs.input_names() == ["prediction", "scores"]
+    assert not any(spec.required for spec in signature.inputs), "a value may be missing"
+    assert tracker.load(model) == b"signed"
+    assert model.artifact_hash == hashlib.sha256(b"signed").hexdigest()
+    assert log(tracker, b"signed", "signed", fields=fields, key="k") == model
+    assert tracker.forget(model)
 
 
 def test_the_same_training_is_registered_once(tracker: MlflowTracker) -> None:

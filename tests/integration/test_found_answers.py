@@ -16,9 +16,9 @@ from include.contracts.tables import SnapshotRef
 from include.data.manifests import Turn
 from include.deployment import packaging
 from include.errors import AccessError, DataError, NotFoundError
-from include.operations import attribution
-from include.operations.explained import FELL_BACK
-from include.operations.window import Answering
+from include.operations.drift import attribution
+from include.operations.monitoring.explained import FELL_BACK
+from include.operations.windows.window import Answering
 from include.records.registry import PREDICTIONS
 from include.services.composition import Services
 from include.services.found_answers import Looker, find

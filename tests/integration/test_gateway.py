@@ -451,7 +451,9 @@ def test_the_edge_speaks_tls_only_and_its_files_are_the_owner_s(edge: Gateway) -
 
 
 def test_requests_wait_for_a_facade_that_is_started_again(edge: Gateway) -> None:
-    edge.supervisor.process("facade").kill()
+    leader = edge.supervisor.process("facade")
+    leader.kill()
+    leader.wait(10)  # what it has taken before it is gone gets no answer
     with ThreadPoolExecutor() as pool:
         answers = [pool.submit(asked, edge, "shop") for _ in range(3)]
         edge.start_edge()

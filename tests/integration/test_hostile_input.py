@@ -283,6 +283,8 @@ def test_a_client_that_goes_away_in_the_middle_is_forgotten(edge: Gateway) -> No
         one.sendall(head(edge, len(body)) + body)
 
 
+# Python's ssl (3.11) forgets to close a socket that is reset between its connection and its handshake
+@pytest.mark.filterwarnings("ignore:unclosed <ssl.SSLSocket:ResourceWarning")
 def test_one_address_cannot_take_all_connections(edge: Gateway) -> None:
     limit = edge.settings.gateway_connections_per_source
     with ExitStack() as opened:

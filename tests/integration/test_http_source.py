@@ -237,12 +237,52 @@ def test_requests_keep_the_rate(served: Api, monkeypatch: pytest.MonkeyPatch) ->
         ("torn", PAGINGS["link"], "it links to 2 next pages; correct 'paging'"),
         ("fragment", PAGINGS["link"], "the same page arrived twice; correct 'paging'"),
         ("elsewhere", {"paging": {"by": "link", "next": "next"}, "records": "items"}, "page is on another host"),
+        ("nested", {"paging": {"by": "link", "next": "next"}, "records": "items"}, "to the next page is no address"),
+        ("link", {"parameters": {"size": "5"}}, r"links to a next page; set 'paging' to \{by: link\}"),
+        ("part", {}, r"answered with a part of its rows \(status 206\); set 'paging'"),
         ("cursor", {"records": "data.rows"}, r"no list of objects at 'data.rows'; it has \['data', 'meta'\]"),
     ],
 )
 def test_an_answer_that_is_not_as_agreed_is_named(served: Api, path: str, options: dict, said: str) -> None:
     with pytest.raises(SourceError, match=said):
         rows(from_(f"{served.url}/{path}/weather", **options))
+
+
+def test_a_link_to_the_next_page_keeps_the_credentials_of_the_address(few: Api) -> None:
+    paging = {"paging": {"by": "link", "next": "next"}, "records": "items", "parameters": {"size": "10"}}
+    address = few.url.replace("://", "://reader:secret@")
+    assert rows(from_(f"{address}/linked/weather", **paging)).num_rows == 20
+    assert len(few.credentials) == 2
+    assert len({*few.credentials}) == 1
+
+
+def test_an_answer_without_content_has_no_rows(few: Api) -> None:
+    assert rows(from_(f"{few.url}/ended/weather", **PAGINGS["page"])).num_rows == 20
+    assert [request["page"] for request in few.requests] == ["1", "2"]
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"headers": {"X-Key": "${KEY}"}},
+        {"headers": {"X Key": "1"}},
+        {"parameters": {"key": "${SURROGATE}"}},
+        {"url": "${KEY}"},
+        {"url": "ftp://127.0.0.1/x"},
+        {"url": "127.0.0.1/x"},
+        {"url": "http://xn--/x"},
+    ],
+    ids=str,
+)
+def test_what_cannot_be_sent_is_refused_and_not_asked_again(
+    few: Api, monkeypatch: pytest.MonkeyPatch, options: dict
+) -> None:
+    monkeypatch.setenv("KEY", f"{few.url}/sécret\n")
+    monkeypatch.setenv("SURROGATE", "sécret\udcff")
+    with pytest.raises(SourceError, match=r"cannot be sent: a value is printable|is no address that begins") as caught:
+        rows(from_(**({"url": f"{few.url}/whole/weather"} | options)))
+    assert "sécret" not in str(caught.value)
+    assert few.requests == []
 
 
 def test_an_answer_that_is_no_json_is_named(served: Api) -> None:

@@ -164,10 +164,10 @@ def test_probes_are_real_requests_and_leave_no_trace(looked_at: tuple[Serving, m
     asked = serving.settled("moebius_requests_total")
     spool = serving.settings.prediction_spool / serving.spec.name
     size = sum(file.stat().st_size for file in spool.glob("*"))
-    served = serving.figure("nv_inference_request_success", model=serving.spec.name)
+    served = serving.settled("nv_inference_request_success", model=serving.spec.name)
     found = [kept.control.probe(serving.spec.name) for _ in range(3)]
     assert {(one.process, one.fault) for one in found} == {(f"{serving.spec.name}_0_0", "")}
-    assert serving.figure("nv_inference_request_success", model=serving.spec.name) == served + 3
+    serving.wait_for("nv_inference_request_success", served + 3, model=serving.spec.name)
     assert serving.settled("moebius_requests_total") == asked
     assert sum(file.stat().st_size for file in spool.glob("*")) == size
 

@@ -22,8 +22,8 @@ from include.development.trainers.registry import trainer
 from include.development.trainers.trained_model import TrainedModel
 from include.errors import NotFoundError
 from include.loop import labelling, monitoring
-from include.operations import drift
-from include.operations.labelling import CANNOT_TELL, LATER, Selection
+from include.operations.drift import drift
+from include.operations.labelling.labelling import CANNOT_TELL, LATER, Selection
 from include.records.registry import GIVEN_LABELS
 from include.services.composition import Services
 from include.settings import Settings

@@ -76,6 +76,7 @@ def test_every_page_is_rendered_without_a_heavy_library(services: Services) -> N
         "/catalog/",
         "/audit/",
         card,
+        f"{card}?alone=true",
         "/static/frame.js",
     ]
     paths += [f"/verdicts/{SPEC.name}", f"/versions/{SPEC.name}"]

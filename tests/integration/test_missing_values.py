@@ -324,7 +324,7 @@ def test_a_missing_key_is_an_entity_that_nobody_knows(tmp_path: Path) -> None:
         assert answers[0] == answers[1]
         expected = serving.models["r0001"].predict(frame)
         assert answers[3] == pytest.approx(expected[1], abs=WITHIN)
-        assert serving.settled("moebius_feature_missing_total", view="aircraft", reason="missing") == 3
+        serving.wait_for("moebius_feature_missing_total", 3, view="aircraft", reason="missing")
 
 
 def test_a_spool_with_records_that_cannot_be_read_is_shipped_and_counted_for_prometheus(tmp_path: Path) -> None:

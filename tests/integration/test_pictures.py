@@ -11,7 +11,7 @@ from include.errors import ServiceError
 from include.ui.charts.drawing import Drawing
 from include.ui.charts.sparkline import sparkline
 from include.ui.charts.timeline import timeline
-from tests.unit.operations.test_timeline import WINDOWS
+from tests.unit.operations.overview.test_timeline import WINDOWS
 from tests.unit.ui.test_timeline_picture import content
 
 pytestmark = pytest.mark.integration

@@ -210,8 +210,8 @@ def test_figures_count_every_row_and_private_models_none(serving: Serving) -> No
     serving.server.install(private, serving.settings.staging / "private")
     serving.server.load(private)
     assert serving.server.infer(private, request_rows(requests_frame(5)))[0]["release"] == champion
-    assert serving.settled("moebius_requests_total", release=champion, outcome="ok") == before + 17
-    assert serving.figure("moebius_latency_rows_total", release=champion, bound="+Inf") == before + 17
+    serving.wait_for("moebius_requests_total", before + 17, release=champion, outcome="ok")
+    serving.wait_for("moebius_latency_rows_total", before + 17, release=champion, bound="+Inf")
     serving.server.remove(private)
     assert not (serving.settings.triton_repository / private).exists()
     assert serving.server.infer(serving.spec.name, request_rows(requests_frame(1)))
@@ -306,13 +306,11 @@ def test_without_features_a_row_is_refused_or_gets_the_constant_as_its_view_says
     stale = rows[0] | {"event_timestamp": rows[0]["event_timestamp"] + np.timedelta64(20, "h")}
     with pytest.raises(ServiceError, match=f"features that release {name} needs .*'airport_weather': {{'stale': 1}}"):
         serving.server.infer(serving.spec.name, [stale])
-    told = {
-        policy: serving.settled("moebius_missing_policy_total", policy=policy) for policy in ("reject", "fall_back")
-    }
-    assert told == {"reject": 1, "fall_back": 1}
-    assert serving.figure("moebius_requests_total", release=name, outcome="lookup") == 1
-    assert serving.figure("moebius_feature_missing_total", view="airport_weather", reason="stale") == 1
-    assert serving.figure("moebius_feature_lookups_total", view="aircraft") == 4
+    for policy in ("reject", "fall_back"):
+        serving.wait_for("moebius_missing_policy_total", 1, policy=policy)
+    serving.wait_for("moebius_requests_total", 1, release=name, outcome="lookup")
+    serving.wait_for("moebius_feature_missing_total", 1, view="airport_weather", reason="stale")
+    serving.wait_for("moebius_feature_lookups_total", 4, view="aircraft")
 
 
 def test_a_refused_row_does_not_take_its_neighbours_down(strict_serving: Serving) -> None:

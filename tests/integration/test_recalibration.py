@@ -20,8 +20,9 @@ from include.deployment import scoring
 from include.development.datasets.parts import read_part
 from include.development.trainers.trained_model import TrainedModel
 from include.loop import approval, deployment, refit, retrain_evaluation, rollout, training
-from include.operations import monitoring, retraining
-from include.operations.window_inputs import WindowInputs
+from include.operations.monitoring import monitoring
+from include.operations.monitoring.window_inputs import WindowInputs
+from include.operations.retraining import retraining
 from include.services.composition import Services
 from include.settings import Settings
 from include.specification.learning import Behaviour, Metrics, Trainer, Training

@@ -5,6 +5,7 @@ import logging
 import math
 import re
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -79,6 +80,7 @@ EXPECTATIONS: list[tuple[str, dict[str, Any]]] = [
     ("expect_column_values_to_be_in_type_list", {"column": "text", "type_list": ["int64", "float64"]}),
     ("expect_column_values_to_be_in_type_list", {"column": "text", "type_list": ["str"]}),
     ("expect_column_mean_to_be_between", {"column": "whole", "min_value": 0, "max_value": 2}),
+    ("expect_column_sum_to_be_between", {"column": "whole", "min_value": 0, "max_value": 10}),
     ("expect_column_min_to_be_between", {"column": "real", "min_value": -1}),
     ("expect_column_max_to_be_between", {"column": "at", "min_value": START, "max_value": START + 4 * DAY}),
     ("expect_column_max_to_be_between", {"column": "real", "max_value": 1.5, "strict_max": True}),
@@ -179,6 +181,24 @@ def test_integers_with_gaps_are_exact_in_both_engines(tmp_path: Path) -> None:
     assert [one for one in found[1] if "max_to_be" not in one[0]] == [
         one for one in expected if "max_to_be" not in one[0]
     ]
+
+
+@pytest.mark.parametrize(
+    ("column", "total"),
+    [
+        (pa.array([2**63 - 1, LARGE, None]), 2**63 + LARGE - 1),
+        (pa.array([2**64 - 1, 1], pa.uint64()), 2**64),
+        (pa.array([Decimal("9007199254740993.25"), None]), Decimal("9007199254740993.25")),
+        (pa.nulls(2, pa.int64()), 0),
+    ],
+    ids=["int64", "uint64", "decimal", "nothing"],
+)
+def test_a_sum_of_whole_numbers_does_not_begin_again_below_zero(tmp_path: Path, column: pa.Array, total: Any) -> None:
+    pq.write_table(pa.table({"a": column}), file := tmp_path / "t.parquet")
+    bounds = [{"min_value": math.floor(total)}, {"max_value": math.floor(total) - 1}]
+    checks = [check(n, "expect_column_sum_to_be_between", {"column": "a", **bound}) for n, bound in enumerate(bounds)]
+    outcomes = SuiteValidator(SUITES, BATCH, SCAN).outcomes(file, checks)
+    assert [(one.passed, one.broken) for one in outcomes] == [(True, False), (False, False)]
 
 
 TEXT_IS_A1X = {"type": "comparison", "column": {"name": "text"}, "operator": "==", "parameter": "A1x"}

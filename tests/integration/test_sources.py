@@ -231,6 +231,14 @@ def test_parquet_keeps_uuids_and_refuses_times_that_overflow_and_columns_that_ar
 BROKEN: list[tuple[str, bytes, str]] = [
     ("planes.csv", b"", "planes.csv: cannot be read as CSV .*Empty CSV file"),
     ("planes.csv", b"\xff\xfe\x00\x81 binary \xff", "planes.csv: cannot be read as CSV"),
+    (
+        "planes.csv",
+        "tailnum,year\nN1,2\n".encode("utf-16"),
+        "CSV: it begins as UTF-16 does; deliver it as CSV in UTF-8",
+    ),
+    ("planes.csv", "tailnum\nN1\n".encode("utf-16"), "CSV: it begins as UTF-16 does"),
+    ("planes.csv", gzip.compress(b"tailnum,year\nN1,2\n", mtime=0), "CSV: it begins as gzip does"),
+    ("planes.csv", zipped(b"a,b"), "CSV: it begins as a .zip or .xlsx does"),
     ("planes.csv", b"tailnum,year\nN1,2\nSECRET,2,3\n", "cannot be read as CSV .*row 2, Expected 2 columns, got 3"),
     ("planes.csv", b'tailnum,year\n"N1,2\n3', "planes.csv: cannot be read as CSV: line 2: the quote .* is not closed"),
     (

@@ -1,5 +1,6 @@
 """A state root may have any name: what takes URIs, patterns or words of a configuration gets it exactly."""
 
+import os
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +16,7 @@ from include.adapters.experiment_server import mlflow_server
 from include.adapters.lake import DeltaLake
 from include.contracts.period import Period
 from include.contracts.tables import RowFilter
+from include.errors import SettingsError
 from include.formats import sqlite_proof
 from include.formats.delta_place import Place, committing
 from include.formats.sqlite_files import sqlite_url
@@ -54,6 +56,12 @@ def test_a_lake_below_a_path_of_any_name_keeps_and_finds_its_files(home: Path) -
     lake.append("u", "t", pa.table({"a": [4], "new": ["x"], "period": ["2013-02"]}))
     assert lake.prune("u", "t", []) == 0
     assert sum(lake.describe("u", "t").rows.values()) == 3
+
+
+def test_a_path_that_is_no_unicode_is_refused_with_the_setting(tmp_path: Path) -> None:
+    home = tmp_path / os.fsdecode(b"caf\xe9")
+    with pytest.raises(SettingsError, match=r"no Unicode, which Delta needs; set MOEBIUS_HOME"):
+        DeltaLake(home).publish("u", "t", pa.table({"a": [1]}), JANUARY)
 
 
 def test_duckdb_reads_the_file_and_not_one_that_its_path_would_match(tmp_path: Path) -> None:

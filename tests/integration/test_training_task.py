@@ -149,11 +149,11 @@ def test_a_container_fits_the_same_model(
     monkeypatch.setenv("AIRFLOW_HOME", str(tmp_path_factory.mktemp("airflow")))
     from docker.types import Mount
 
-    from include.orchestration.containers import fit_in_container
+    from include.orchestration.containers import ContainerFit
 
     key = ordered(spec, services, dataset, run="container")
     settings = services.settings.model_copy(update={"docker_url": docker_url, "image": training_image})
-    task = fit_in_container("train_docker", spec, settings, key)
+    task = ContainerFit(task_id="train_docker", spec=spec, settings=settings, key=key).container()
     settings.datasets.mkdir(parents=True, exist_ok=True)
     task.mounts.append(Mount(dataset.path, dataset.path, type="bind", read_only=True))  # of another state root
     task.execute({})

@@ -1,13 +1,12 @@
 """dev has everything of its own by default, and what is set stays as it was set."""
 
 import json
-import os
 from pathlib import Path
 
 import pytest
 
 from include.errors import SettingsError
-from include.settings import Settings, default_environment, inherited_environment
+from include.settings import Settings, load_settings
 
 PORTS = [name for name in Settings.model_fields if name.endswith("_port")]
 
@@ -63,20 +62,6 @@ def test_the_role_of_a_login_is_looked_up_and_an_unknown_one_is_named() -> None:
         settings.role_of("eve")
 
 
-def test_a_started_process_does_not_inherit_what_feast_keeps_for_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("PROMETHEUS_MULTIPROC_DIR", "PROMETHEUS_MULTIPROCESS_DIR"):
-        monkeypatch.setenv(name, "/gone/with/the/process")
-    assert not [name for name in inherited_environment() if name.startswith("PROMETHEUS_MULTI")]
-    assert inherited_environment()["PATH"]
-
-
-def test_a_default_never_overrides_the_users_choice(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("MOEBIUS_TEST_CHOSEN", "mine")
-    monkeypatch.delenv("MOEBIUS_TEST_FREE", raising=False)
-    default_environment({"MOEBIUS_TEST_CHOSEN": "yours", "MOEBIUS_TEST_FREE": "yours"})
-    assert (os.environ["MOEBIUS_TEST_CHOSEN"], os.environ.pop("MOEBIUS_TEST_FREE")) == ("mine", "yours")
-
-
 @pytest.mark.parametrize("letter", [*'*?"$\\:\n\x7f', "\udce9"])
 @pytest.mark.parametrize("setting", ["home", "exchange"])
 def test_a_path_of_state_that_no_server_takes_is_refused_by_its_letter(
@@ -100,3 +85,37 @@ def test_a_state_root_by_a_link_a_relative_name_or_a_leading_dash_is_the_directo
         monkeypatch.setenv("MOEBIUS_HOME", str(given))
         assert (Settings().home, Settings().exchange) == (there, there / "exchange")
         assert Settings().variables()["MOEBIUS_HOME"] == str(there)
+
+
+@pytest.mark.parametrize(
+    ("users", "said"),
+    [
+        ({"bob": "operator", "Bob": "approver"}, "'Bob' and 'bob' differ by the case or width"),
+        ({"bob": "operator", "\uff42ob": "approver"}, "differ by the case or width"),
+        ({"ADMIN": "approver"}, "'admin' and 'ADMIN' differ"),
+        ({"admin": "viewer"}, "'admin' is there twice, with two roles"),
+        ({"eve,mallory:admin": "viewer"}, "is no login"),
+        ({"bob ": "operator"}, "is no login"),
+        ({"bob\u200b": "operator"}, "is no login"),
+        ({"": "viewer"}, "is no login"),
+        ({"manual": "approver"}, "'manual' is what records say where no person is known"),
+        ({"anonymous": "operator"}, "'anonymous' is what records say"),
+    ],
+)
+def test_a_login_that_may_be_taken_for_another_is_refused(users: dict[str, str], said: str) -> None:
+    with pytest.raises(SettingsError, match=f"MOEBIUS_AIRFLOW_USERS.*{said}"):
+        Settings(airflow_users=users)
+
+
+def test_logins_are_written_in_any_alphabet() -> None:
+    users = {"anna+x@x.org": "approver", "이영희": "auditor", "d-1_a.b": "viewer"}
+    assert Settings(airflow_users=users).airflow_users == users
+
+
+@pytest.mark.parametrize("name", ["airflow_users", "prices", "gateway_servers", "audit_days"])
+def test_a_setting_that_is_no_json_is_named_with_what_it_holds(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(f"MOEBIUS_{name.upper()}", "x")
+    load_settings.cache_clear()
+    with pytest.raises(SettingsError, match=rf"MOEBIUS_{name.upper()} is not JSON: .*as JSON.*line 1"):
+        load_settings()
+    load_settings.cache_clear()

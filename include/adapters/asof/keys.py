@@ -7,16 +7,12 @@ from pyarrow import types
 
 from include.errors import DataError
 from include.formats.content import is_nan
-from include.formats.exact_floats import EXACT
-from include.formats.exact_frames import is_number, is_text
+from include.formats.exact_floats import EXACT, whole_up_to
+from include.formats.exact_frames import is_bytes, is_number, is_text
 
 LARGEST = 2**63 - 1
 REFUSED = "refused: "
 """How DuckDB's message of a key begins that its expression refused."""
-
-
-def _is_bytes(kind: pa.DataType) -> bool:
-    return types.is_binary(kind) or types.is_large_binary(kind)
 
 
 Fits = Callable[[pa.DataType], bool]
@@ -27,7 +23,7 @@ KINDS: dict[str, tuple[str, Fits]] = {
     "Float32": ("DOUBLE", is_number),
     "Float64": ("DOUBLE", is_number),
     "Bool": ("BOOLEAN", types.is_boolean),
-    "Bytes": ("BLOB", _is_bytes),
+    "Bytes": ("BLOB", is_bytes),
     "UnixTimestamp": ("TIMESTAMPTZ", types.is_timestamp),
 }
 """Feast's type of an entity → the SQL type of its keys, and the stored types that may become it."""
@@ -79,7 +75,8 @@ def _guard(column: str, stored: pa.DataType, sql: str) -> str | None:
     if sql == "BIGINT" and types.is_decimal(stored):
         return f"TRY_CAST({column} AS BIGINT) IS NOT NULL AND {column} = trunc({column})"
     if sql == "BIGINT" and not types.is_integer(stored):
-        return f"{small} AND {column} = trunc({column})"
+        most = whole_up_to(stored.to_pandas_dtype())  # the float 2**53 may have been 2**53 + 1
+        return f"abs({column}) < {most} AND {column} = trunc({column})"
     if sql == "BIGINT" and stored == pa.uint64():
         return f"{column} <= {LARGEST}"
     if sql == "DOUBLE":

@@ -2,8 +2,9 @@
 
 import json
 import secrets
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from include.adapters.audit_log import sealing
 from include.adapters.audit_log.checkpoints import CheckpointFiles
 from include.adapters.audit_log.day_files import DayFiles
 from include.adapters.audit_log.subject_keys import SqliteSubjectKeys
+from include.adapters.audit_log.tallies import Tally, tally
 from include.contracts.audit import ERASED, AuditEntry, AuditEvent, PredictionBatch, SignedCheckpoint
 from include.errors import DamagedStateError, NotFoundError, ServiceError
 from include.formats import merkle, state_file
@@ -54,14 +56,49 @@ class FileAuditLog:
         within = [e for e in found if (since is None or e.at >= since) and (until is None or e.at < until)]
         yield from sorted(within, key=lambda event: event.at)
 
-    def entries(self, since: datetime | None = None, until: datetime | None = None) -> Iterator[AuditEntry]:
+    def entries(
+        self, since: datetime | None = None, until: datetime | None = None, having: Mapping[str, str] | None = None
+    ) -> Iterator[AuditEntry]:
+        marks = [_line({name: value})[1:-1] for name, value in (having or {}).items()]
         bounds, key_of = self._signed.bounds(), cache(self._keys.by_id)
         for day in self._files.days():
             first, last = bounds.get((day, self._files.size(day)), (None, None))
             if (until and first and first >= until) or (since and last and last < since):
                 continue
             place = self._directory / f"{day}.jsonl"
-            yield from (self._opened(day, line, place, key_of) for line in self._files.lines(day))
+            for line in self._files.lines(day):
+                if BATCH in line or all(mark in line for mark in marks):
+                    yield self._opened(day, line, place, key_of)
+
+    def newest(self, since: date) -> Iterator[AuditEntry]:
+        key_of = cache(self._keys.by_id)
+        for day in reversed(self._days(since)):
+            place = self._directory / f"{day}.jsonl"
+            yield from (self._opened(day, line, place, key_of) for line in reversed([*self._files.lines(day)]))
+
+    def tally(self, since: date) -> dict[tuple[str, str], int]:
+        counts = Counter[tuple[str, str]]()
+        for found in self._tallies(since):
+            counts.update(found.events)
+            counts.update((f"{batch.at:%Y-%m-%d}", "use") for batch in found.batches)
+        return {key: count for key, count in sorted(counts.items()) if key[0] >= since.isoformat()}
+
+    def forgotten(self, since: date) -> int:
+        return sum(found.forgotten for found in self._tallies(since))
+
+    def answers_after(self, usecase: str, at: datetime) -> int:
+        batches = [batch for found in self._tallies(at.date()) for batch in found.batches]
+        return sum(batch.rows for batch in batches if batch.usecase == usecase and batch.at > at)
+
+    def size(self) -> int:
+        return sum(map(self._files.size, self._files.days()))
+
+    def _tallies(self, since: date) -> Iterator[Tally]:
+        return (tally(self._directory / f"{day}.jsonl") for day in self._days(since))
+
+    def _days(self, since: date) -> list[str]:
+        """The days that may hold events since that day: an event is written after it happened."""
+        return [day for day in self._files.days() if day >= since.isoformat()]
 
     def batches(self, usecase: str, table: str, since: datetime | None = None) -> Iterator[AuditEntry]:
         for day in self._files.days():

@@ -474,7 +474,8 @@ def verify(
         names = {f"releases/{one.parent.name}/{one.name}" for one in there}
         gone = sorted(head for head in heads if head.startswith("releases/") and head not in names)
         notes += [f"{head}, which a checkpoint names, is not there: it was deleted since" for head in gone]
-    return faults, notes, {**counts, "approvals": len(files), "releases": len(there), "checkpoints": len(trusted)}
+    signed = sum(len(file.read_bytes().splitlines()) for file in files)
+    return faults, notes, {**counts, "approvals": signed, "releases": len(there), "checkpoints": len(trusted)}
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -1,17 +1,19 @@
 """Rows and keys for the online store: each value as the definitions declare it, taken exactly or refused."""
 
+import re
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import types
 
 from include.errors import DataError
-from include.formats.exact_floats import EXACT
-from include.formats.exact_frames import NULLABLE, is_number, is_text
+from include.formats.exact_floats import whole_up_to
+from include.formats.exact_frames import NULLABLE, is_bytes, is_number, is_text
 from include.formats.ties import latest_per_key
 
 if TYPE_CHECKING:
@@ -19,7 +21,8 @@ if TYPE_CHECKING:
 
 KEYS = ("String", "Int64", "Int32", "UnixTimestamp", "Bytes")
 """The types of keys that Feast's online stores can hold."""
-BLANK = {"String": "", "Bytes": b"", "Bool": False}
+BLANK: dict[str, Any] = {"String": "", "Bytes": b"\0", "UnixTimestamp": datetime.fromtimestamp(0, UTC)}
+"""What is asked for in the place of a key that lacks; for numbers 0."""
 
 DECLARED: dict[str, tuple[pa.DataType, Callable[[pa.DataType], bool]]] = {
     "String": (pa.string(), is_text),
@@ -28,8 +31,12 @@ DECLARED: dict[str, tuple[pa.DataType, Callable[[pa.DataType], bool]]] = {
     "Float32": (pa.float64(), is_number),
     "Float64": (pa.float64(), is_number),
     "Bool": (pa.bool_(), types.is_boolean),
+    "Bytes": (pa.binary(), is_bytes),
+    "UnixTimestamp": (pa.timestamp("s", tz="UTC"), types.is_timestamp),
 }
 """Feast's type → how it is held until Feast writes it, and the types of values that may become it."""
+LIST = re.compile(r"Array\((\w+)\)")
+LISTS = (types.is_list, types.is_large_list, types.is_fixed_size_list)
 
 Written = tuple[Any, dict[str, Any], datetime, datetime | None]
 """Entity key, values, event time, created time."""
@@ -81,7 +88,13 @@ def written_values(view: "feast.FeatureView", rows: pd.DataFrame) -> list[Writte
 
     source, features = view.batch_source, [field.name for field in view.features]
     kinds = {column.name: column.dtype.to_value_type() for column in [*view.entity_columns, *view.features]}
-    values = {n: python_values_to_proto_values(_objects(rows[n]), kinds[n]) for n in [*view.join_keys, *features]}
+    values: dict[str, Any] = {}
+    for name in [*view.join_keys, *features]:
+        try:
+            values[name] = python_values_to_proto_values(_objects(rows[name]), kinds[name])
+        except (TypeError, ValueError, AssertionError, OverflowError):  # its words hold the value
+            what = f"rows for feature view {view.name!r}: column {name!r} must be {kinds[name].name}"
+            raise _of_other_types(what, rows[name]) from None
     times = _objects(rows[source.timestamp_field])
     created = source.created_timestamp_column
     made = _objects(rows[created]) if created else [None] * len(rows)
@@ -103,33 +116,79 @@ def _objects(values: pd.Series) -> list[Any]:
 
 def declared(values: pd.Series, kind: str, what: str) -> pd.Series:
     """The values in Feast's type ``kind``, nullable; raises DataError when one of them would change."""
-    if kind not in DECLARED or (kind == "Float64" and values.dtype == "float64"):
+    if kind == "Float64" and values.dtype == "float64":
+        return values
+    if listed := LIST.fullmatch(kind):
+        return _lists(values, listed[1], what)
+    if kind not in DECLARED:
         return values
     target, fits = DECLARED[kind]
-    try:
-        stored = pa.Array.from_pandas(values)
-        stored = stored.dictionary_decode() if types.is_dictionary(stored.type) else stored
-    except (pa.ArrowException, OverflowError, ValueError, TypeError):
-        kinds = ", ".join(sorted({type(value).__name__ for value in values[values.notna()]}))
-        raise DataError(f"{what} must be {kind} and holds {kinds}; give all values that type") from None
+    stored = _stored(values, f"{what} must be {kind}")
     if stored.null_count < len(stored) and not fits(stored.type):
         raise DataError(f"{what} must be {kind} and is {stored.type}; cast it where it is made")
     if stored.null_count == len(stored):
         stored = pa.nulls(len(stored), target)
     exact = _cast(stored, target, f"{what} must be {kind}")
+    if kind == "Bytes":
+        _refuse(
+            pc.equal(pc.binary_length(exact), 0), f"{what} must be Bytes and is empty, which Feast takes for missing"
+        )
+    if kind == "Float32":
+        changed = _changed_by_float32(exact, floats=types.is_floating(stored.type))
+        _refuse(changed, f"{what} must be Float32, which cannot hold them exactly")
     frame = exact.to_pandas(types_mapper=MAPPED.get) if target in MAPPED else exact.to_pandas()
-    return pd.Series(frame.to_numpy(dtype=object) if target == pa.string() else frame.array, index=values.index)
+    plain = target in (pa.string(), pa.binary())
+    return pd.Series(frame.to_numpy(dtype=object) if plain else frame.array, index=values.index)
+
+
+def _stored(values: pd.Series, what: str) -> pa.Array:
+    try:
+        stored = pa.Array.from_pandas(values)
+    except (pa.ArrowException, OverflowError, ValueError, TypeError):
+        raise _of_other_types(what, values) from None
+    return stored.dictionary_decode() if types.is_dictionary(stored.type) else stored
+
+
+def _of_other_types(what: str, values: pd.Series) -> DataError:
+    kinds = ", ".join(sorted({type(value).__name__ for value in values[values.notna()]}))
+    return DataError(f"{what} and holds {kinds}; give all values that type")
+
+
+def _lists(values: pd.Series, kind: str, what: str) -> pd.Series:
+    """Lists of values of this type; in a list none may lack, because Feast would store zeros or empty texts."""
+    stored = _stored(values, f"{what} must be lists of {kind}")
+    if stored.null_count == len(stored):
+        return pd.Series([None] * len(stored), dtype=object, index=values.index)
+    if not any(is_list(stored.type) for is_list in LISTS):
+        raise DataError(f"{what} must be lists of {kind} and is {stored.type}; make a list of each value")
+    lacking = [None if one is None else None in one for one in stored.to_pylist()]
+    _refuse(pa.array(lacking, pa.bool_()), f"{what} must be lists of {kind}, of which no element may lack")
+    elements = declared(stored.flatten().to_pandas(types_mapper=MAPPED.get), kind, f"{what}, list by list,")
+    ends = np.cumsum(pc.fill_null(pc.list_value_length(stored), 0).to_numpy())
+    parts = np.split(np.asarray(elements, dtype=object), ends[:-1])
+    found = [None if lacks else part.tolist() for part, lacks in zip(parts, stored.is_null().to_pylist(), strict=True)]
+    return pd.Series(found, dtype=object, index=values.index)
 
 
 def _cast(stored: pa.Array, target: pa.DataType, what: str) -> pa.Array:
     if types.is_floating(stored.type) and types.is_integer(target):
-        _refuse(pc.greater(pc.abs(stored), float(EXACT)), f"{what}, and float64 cannot hold so large ones exactly")
+        held = stored.type.to_pandas_dtype()
+        large = pc.greater_equal(pc.abs(stored.cast(pa.float64())), float(whole_up_to(held)))
+        _refuse(large, f"{what}, and {held.__name__} cannot hold so large ones exactly")
     try:
         return stored.cast(target)
     except pa.ArrowInvalid:  # its words hold the value
         exact = [_becomes(stored.slice(row, 1), target) for row in range(len(stored))]
         _refuse(pa.array([not one for one in exact]), f"{what}, which cannot hold them exactly")
         raise
+
+
+def _changed_by_float32(numbers: pa.Array, floats: bool) -> pa.Array:
+    """Whether float32 makes infinity or zero of a number, or another integer; of ``floats`` only digits are cut."""
+    single = numbers.cast(pa.float32(), safe=False).cast(pa.float64())
+    lost = pc.or_(pc.is_inf(single), pc.equal(single, 0.0))
+    rounded = pc.equal(pc.trunc(numbers), numbers)
+    return pc.and_(pc.not_equal(single, numbers), lost if floats else pc.or_(lost, rounded))
 
 
 def _becomes(value: pa.Array, target: pa.DataType) -> bool:

@@ -17,6 +17,11 @@ from include.specification.data import Source
 BLOCK_BYTES = 4 << 20
 """What is read of a CSV file at a time; no row is longer."""
 BATCH_ROWS = 50_000
+NO_TEXT = {
+    b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16", b"\x1f\x8b": "gzip", b"PK\x03\x04": "a .zip or .xlsx",
+    b"PAR1": "Parquet",
+}  # fmt: skip
+"""How files begin that people deliver with the ending of CSV."""
 
 
 class FileFaultError(ValueError):
@@ -41,7 +46,11 @@ def csv(stream: Any, source: Source, delimiter: str, null_values: list[str]) -> 
             for batch in reader:
                 plain = "" in null_values and not quoted.met
                 yield batch if plain else _without_empty(batch, source, null_values)
-    except pa.ArrowInvalid:
+    except (pa.ArrowInvalid, FileFaultError, UnicodeDecodeError):
+        if found := [what for begin, what in NO_TEXT.items() if quoted.begin.startswith(begin)]:
+            raise FileFaultError(
+                f"cannot be read as CSV: it begins as {found[0]} does; deliver it as CSV in UTF-8"
+            ) from None
         while quoted.read(BLOCK_BYTES):  # a quote that is not closed explains what the reader says
             pass
         raise

@@ -13,7 +13,7 @@ import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
-from deltalake import CommitProperties, Transaction
+from deltalake import CommitProperties, DeltaTable, Schema, TableFeatures, Transaction
 from deltalake.exceptions import CommitFailedError
 from deltalake.transaction import AddAction, RemoveAction
 
@@ -222,10 +222,18 @@ def _commit(
     actions = [*map(_add, files), *map(_remove, gone)]
     with table.committing() as delta:
         if stored != table.schema:  # only an overwrite may bring or widen columns: here of no part
+            _allow_times_without_zone(delta, schema)
             delta.create_write_transaction([], "overwrite", schema, [PART], [(PART, "=", NO_PART)])
             delta.update_incremental()
         delta.create_write_transaction(actions, "append", schema, [PART], commit_properties=about)
     return delta_log.version_of(table.path, writer, after=before)
+
+
+def _allow_times_without_zone(delta: DeltaTable, schema: Schema) -> None:
+    """A table that gets its first such column after it was made could not be opened any more."""
+    if '"timestamp_ntz"' in schema.to_json() and "timestampNtz" not in (delta.protocol().reader_features or ()):
+        delta.alter.add_feature(TableFeatures.TimestampWithoutTimezone, allow_protocol_versions_increase=True)
+        delta.update_incremental()
 
 
 def _add(file: Written) -> AddAction:

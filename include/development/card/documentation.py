@@ -18,6 +18,7 @@ from include.development.feature_groups import evenly
 from include.development.slices import by_slice, figures
 from include.development.surrogates import SurrogateTree, local_surrogate, surrogate_tree
 from include.development.trainers.trained_model import TrainedModel
+from include.evaluation.blocks import blocks_of
 from include.evaluation.fairness import fairness_gates, group_figures
 from include.evaluation.metrics import calibration_error, row_losses
 from include.families.registry import family
@@ -47,7 +48,8 @@ def document(spec: UseCase, dataset: DatasetRef, model: TrainedModel, parts: Par
     pictures = dict(_pictures(spec, model, frame, y, scores, moved, shuffled, slices, facts))
     evidence = Evidence(
         model=model.fitted.describe(),
-        whole=figures(spec, y, scores),
+        whole=figures(spec, frame, y, scores),
+        blocks=blocks_of(spec, frame),
         labels={part: family(spec).summary(spec, truth) for part, truth in parts.truth.items()},
         slices=slices,
         groups=groups,

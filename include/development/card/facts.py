@@ -9,6 +9,7 @@ from include.contracts.evaluation import GateOutcome, Interval
 from include.development.explanation import Attribution
 from include.development.slices import Figures
 from include.development.surrogates import SurrogateTree
+from include.evaluation.blocks import Blocks
 from include.evaluation.fairness import GroupFigures
 
 MEANING = {
@@ -70,11 +71,13 @@ class Facts:
 class Evidence:
     """What was found out about the model for its card; ``plots``: name of a picture → its caption.
 
-    ``calibration`` is the error, ``calibrated`` how the scores were calibrated.
+    ``blocks`` of the test part were drawn for its intervals, ``calibration`` is the error, ``calibrated`` how scores
+    were calibrated.
     """
 
     model: Mapping[str, Any]
     whole: Figures
+    blocks: Blocks
     labels: Mapping[str, str]
     slices: Sequence[Mapping[str, Any]]
     groups: Sequence[GroupFigures]

@@ -12,7 +12,7 @@ from include.contracts.guard import Guarded
 from include.contracts.period import Period
 from include.development.card import refits
 from include.development.card.facts import MEANING, Evidence, Facts, Refit, tests_passed
-from include.evaluation.wording import shown
+from include.evaluation.wording import drawn, shown
 from include.families.registry import family
 from include.formats.plain_text import markdown, markdown_table
 from include.specification.learning import Criterion
@@ -148,7 +148,7 @@ def _training(facts: Facts, evidence: Evidence) -> str:
 
 def _metrics(spec: UseCase, dataset: DatasetRef, facts: Facts, evidence: Evidence) -> str:
     if facts.refit:
-        return _metrics_of_refit(spec, facts.refit, facts, evidence)
+        return _metrics_of_refit(spec, dataset, facts.refit, facts, evidence)
     rows = [
         [
             name,
@@ -163,7 +163,7 @@ def _metrics(spec: UseCase, dataset: DatasetRef, facts: Facts, evidence: Evidenc
     head = ["metric", "validation", f"test ({level} interval)", "baseline on test", "meaning"]
     paragraphs = [markdown_table(head, rows)]
     paragraphs += [f"{name} has no interval: {why}." for name, why in evidence.whole.undefined.items()]
-    paragraphs.append(f"Intervals: bootstrap of the {dataset.test.rows:,} test rows. {facts.baseline}".strip())
+    paragraphs.append(f"{_drawn(spec, dataset, evidence, evidence.whole.intervals)} {facts.baseline}".strip())
     if evidence.calibration is not None:
         paragraphs.append(
             f"Calibration: predicted and observed shares differ by {evidence.calibration:.3f} on average (0 is best). "
@@ -172,15 +172,21 @@ def _metrics(spec: UseCase, dataset: DatasetRef, facts: Facts, evidence: Evidenc
     return "\n\n".join(paragraphs + _pictures(evidence, *PERFORMANCE))
 
 
-def _metrics_of_refit(spec: UseCase, refit: Refit, facts: Facts, evidence: Evidence) -> str:
+def _metrics_of_refit(spec: UseCase, dataset: DatasetRef, refit: Refit, facts: Facts, evidence: Evidence) -> str:
     """The proof's figures, and those of the refit, named in-sample; the intervals are the proof's."""
-    paragraphs = [refits.figures(spec, refit, facts.metrics), f"In-sample, too: {facts.baseline}".strip()]
+    paragraphs = [refits.figures(spec, refit, facts.metrics), _drawn(spec, dataset, evidence, refit.intervals)]
+    paragraphs.append(f"In-sample, too: {facts.baseline}".strip())
     if evidence.calibration is not None:
         paragraphs.append(
             f"Calibration in-sample: predicted and observed shares differ by {evidence.calibration:.3f} on average. "
             f"As the proof, it has {evidence.calibrated}."
         )
     return "\n\n".join(paragraphs + _pictures(evidence, *PERFORMANCE))
+
+
+def _drawn(spec: UseCase, dataset: DatasetRef, evidence: Evidence, intervals: Mapping[str, Interval]) -> str:
+    primary = spec.metrics.primary
+    return drawn(dataset.test.rows, evidence.blocks, primary, intervals.get(primary))
 
 
 def _slices(spec: UseCase, evidence: Evidence) -> str:
@@ -198,7 +204,7 @@ def _of_slice(entry: Mapping[str, Any], metric: str) -> str:
     if value is None:
         return f"undefined: {entry['undefined'][metric]}"
     if not entry["enough_rows"]:
-        return f"{value:.4f} (too few rows to judge)"
+        return f"{value:.4f} (too few rows or blocks to judge)"
     return f"{value:.4f}" + ("" if reach is None else f" [{reach[0]:.4f}, {reach[1]:.4f}]")
 
 
@@ -266,7 +272,7 @@ def _limits(spec: UseCase, facts: Facts, evidence: Evidence) -> str:
     if any(f.kind == "categorical" for f in spec.features):
         limits.append("A category that does not occur in the training part counts as unknown.")
     if small := [f"{s['column']} = {s['value']} ({s['n']} rows)" for s in evidence.slices if not s["enough_rows"]]:
-        limits.append(f"Too few rows to judge: {markdown(', '.join(small))}.")
+        limits.append(f"Too few rows, or rows of too few blocks, to judge: {markdown(', '.join(small))}.")
     limits += [
         f"Groups of {group.column} too small to judge: {markdown(', '.join(group.unjudged))}."
         for group in evidence.groups

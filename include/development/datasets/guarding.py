@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
+from include.contracts.calendar import Span
 from include.contracts.development import DatasetRef
 from include.contracts.guard import Guarded, Oddity, PeriodProfile
 from include.contracts.period import Period
@@ -17,6 +18,7 @@ from include.evaluation.guard.judgement import FEWEST, LEAST, NEWEST, oddities
 from include.evaluation.guard.profile import profile
 from include.ports.lake import Lake
 from include.records.registry import PERIOD_PROFILES
+from include.specification.data import NONE
 from include.specification.usecase import UseCase
 
 SAID = 5
@@ -48,17 +50,29 @@ def require_sound(spec: UseCase, lake: Lake, dataset: DatasetRef) -> None:
     if not spec.guarded or spec.split.by != "time":
         return
     kept, rows = _kept(spec, lake, dataset.test.periods), read_part(dataset.test)
-    local = pd.to_datetime(rows[spec.event.time], utc=True, cache=False)
-    said = {}
+    times = pd.to_datetime(rows[spec.event.time], utc=True, cache=False)
+    lead, zone, said = _lead_of_rows(spec, dataset, times), spec.calendar.timezone, {}
     for period in dataset.test.periods:
-        start, end = spec.calendar.window(period).utc()
-        lead = pd.Timedelta(hours=spec.event.lead.hours)
-        inside = rows[(local >= start - lead) & (local < end - lead)]
+        start, end = (lead.before(moment, zone) for moment in spec.calendar.window(period).utc())
+        inside = rows[(times >= start) & (times < end)]
         before = [one for one in kept.values() if one.period < period and _may_be_compared(spec, one)]
         if period not in spec.guard.accept and (found := _odd(spec, before, profile(spec, period, inside))):
             said[period] = texts(found)
     if said:
         raise DataError(refusal(spec, said, "the monitoring baseline of a release would be faulty"))
+
+
+def _lead_of_rows(spec: UseCase, dataset: DatasetRef, times: pd.Series) -> Span:
+    """How long before its period an event is: the lead where its row tells the truth of one before, else none.
+
+    A lead may also be how long before its time an event is asked for; so the one that more of the rows suit.
+    """
+    test, zone = spec.calendar.window(min(dataset.test.periods), max(dataset.test.periods)), spec.calendar.timezone
+
+    def suits(lead: Span) -> int:
+        return int(times.between(lead.before(test.start, zone), lead.before(test.end, zone), inclusive="left").sum())
+
+    return max(NONE, spec.event.lead, key=suits)
 
 
 def refusal(spec: UseCase, left_out: Mapping[Period, Sequence[str]], why: str) -> str:

@@ -37,34 +37,46 @@ def alarms(spec: UseCase, train: pd.DataFrame) -> list[Alarm]:
     label itself, by AUC in either direction or Spearman's rank correlation, and with the labels that rows of the same
     or the nearest values have at other times: so a relation need not be monotone. Its missing values are a group of
     their own. A category and a text are measured by Goodman and Kruskal's lambda or the correlation ratio over their
-    values. What the spec marks with ``tells_label`` is not judged. ``SAMPLE`` evenly spaced rows are looked at.
+    values. What the spec marks with ``tells_label`` is not judged. Of a number ``SAMPLE`` rows are looked at; of a
+    category all, as of a sample few values had ``FEWEST_OF_VALUE`` rows.
     """
     if spec.event.label is None:
         return []
-    rows = train.iloc[:: max(1, len(train) // SAMPLE)]
-    y = family(spec).label_codes(spec, rows[spec.event.label]).to_numpy(dtype=np.float64)
-    judged = [f for f in spec.features if not f.tells_label and f.name in rows]
-    raised = [Alarm(f.name, *_measured(spec, f, rows[f.name], y)) for f in judged]
+    y = family(spec).label_codes(spec, train[spec.event.label]).to_numpy(dtype=np.float64)
+    drawn = _drawn(len(train))
+    judged = [f for f in spec.features if not f.tells_label and f.name in train]
+    raised = [Alarm(f.name, *_measured(spec, f, train[f.name], y, drawn)) for f in judged]
     return [alarm for alarm in raised if alarm.value >= ALARM]
 
 
-def _measured(spec: UseCase, feature: Feature, values: pd.Series, y: np.ndarray) -> tuple[str, float]:
+def _drawn(count: int) -> np.ndarray | slice:
+    """The same rows every time, in order, at random: evenly spaced ones would be of one hour of the day, or class."""
+    if count <= SAMPLE:
+        return slice(None)
+    return np.sort(np.random.default_rng(0).choice(count, SAMPLE, replace=False))
+
+
+def _measured(
+    spec: UseCase, feature: Feature, values: pd.Series, y: np.ndarray, drawn: np.ndarray | slice
+) -> tuple[str, float]:
     of_category, of_number = family(spec).associations
     if feature.kind != "numeric":
         return of_category, OF_GROUPS[of_category](_frequent(values), y)
-    return of_number, _measured_number(of_number, values.to_numpy(dtype=np.float64), y)
+    return of_number, _measured_number(of_number, values.iloc[drawn].to_numpy(dtype=np.float64), y[drawn])
 
 
 def _measured_number(name: str, numbers: np.ndarray, y: np.ndarray) -> float:
     """The largest value of the measure ``name``: of known numbers themselves, and of guesses with and without gaps."""
     measure, guess = OF_GUESSES[name]
     truth, known = rankdata(y) if measure is _correlation else y, ~np.isnan(numbers)
-    guesses = np.zeros(len(y))
-    guesses[known] = guess(numbers[known], truth[known])
-    guesses[~known] = guess(np.zeros((~known).sum()), truth[~known])
-    found = [measure(guesses[known], truth[known])]
-    if not known.all():
-        found.append(measure(guesses, truth))
+    found = []
+    for fewest in (1, FEWEST_OF_VALUE):
+        guesses = np.zeros(len(y))
+        guesses[known] = guess(numbers[known], truth[known], fewest)
+        guesses[~known] = guess(np.zeros((~known).sum()), truth[~known], fewest)
+        found.append(measure(guesses[known], truth[known]))
+        if not known.all():
+            found.append(measure(guesses, truth))
     if name in EITHER_WAY:
         found.append(EITHER_WAY[name](measure(numbers[known], truth[known])))
     return max(found)
@@ -76,8 +88,10 @@ def _frequent(values: pd.Series) -> np.ndarray:
     return np.where(np.bincount(groups)[groups] < FEWEST_OF_VALUE, RARE, groups)
 
 
-def _mean_nearby(numbers: np.ndarray, y: np.ndarray) -> np.ndarray:
+def _mean_nearby(numbers: np.ndarray, y: np.ndarray, fewest: int) -> np.ndarray:
     """Mean label, in the shape of ``y``, of rows of the same or the nearest values in the other blocks of time.
+
+    The nearest ones count where a value has less than ``fewest`` rows.
 
     Rows are in order of time. So a calendar, whose near values are near in time, tells no label by its neighbours.
     Source: Roberts et al. 2017, Cross-validation strategies for data with temporal structure, Ecography 40.
@@ -86,34 +100,37 @@ def _mean_nearby(numbers: np.ndarray, y: np.ndarray) -> np.ndarray:
     block = order * BLOCKS // max(len(y), 1)
     for number in range(BLOCKS):
         asked, others = order[block == number], order[block != number]
-        guesses[asked] = _mean_of_nearest(numbers[others], y[others], numbers[asked])
+        guesses[asked] = _mean_of_nearest(numbers[others], y[others], numbers[asked], fewest)
     return guesses
 
 
-def _mean_of_nearest(numbers: np.ndarray, y: np.ndarray, asked: np.ndarray) -> np.ndarray:
-    """Mean label of the rows that have the value ``asked``, and of the next ones where these are few; 0 of no rows.
+def _mean_of_nearest(numbers: np.ndarray, y: np.ndarray, asked: np.ndarray, fewest: int) -> np.ndarray:
+    """Mean label of the rows that have the value ``asked``, and of the next ones where fewer do; 0 of no rows.
 
     ``numbers`` and ``asked`` rise.
     """
     sums = np.concatenate([np.zeros((1, *y.shape[1:])), np.cumsum(y, axis=0)])
     first, last = (np.searchsorted(numbers, asked, side=side) for side in ("left", "right"))
-    beside = np.where(last - first < FEWEST_OF_VALUE, NEIGHBOURS, 0)
+    beside = np.where(last - first < fewest, NEIGHBOURS, 0)
     first, last = np.maximum(first - beside, 0), np.minimum(last + beside, len(numbers))
     count = np.maximum(last - first, 1)
     return (sums[last] - sums[first]) / (count if y.ndim == 1 else count[:, None])
 
 
-def _class_nearby(numbers: np.ndarray, y: np.ndarray) -> np.ndarray:
+def _class_nearby(numbers: np.ndarray, y: np.ndarray, fewest: int) -> np.ndarray:
     """(n,) the commonest class of the same rows; the first of equal ones."""
     classes = np.unique(y)
-    return classes[_mean_nearby(numbers, (y[:, None] == classes).astype(np.float64)).argmax(axis=1)] if len(y) else y
+    shares = _mean_nearby(numbers, (y[:, None] == classes).astype(np.float64), fewest)
+    return classes[shares.argmax(axis=1)] if len(y) else y
 
 
 def _lambda(groups: np.ndarray, y: np.ndarray) -> float:
     """Share of the errors of always guessing the commonest class that knowing the group avoids."""
     if not len(y):
         return 0.0
-    counts = pd.crosstab(groups, y).to_numpy()
+    (_, group), (_, answer) = (np.unique(codes, return_inverse=True) for codes in (groups, y))
+    shape = int(group.max()) + 1, int(answer.max()) + 1
+    counts = np.bincount(group * shape[1] + answer, minlength=shape[0] * shape[1]).reshape(shape)
     guessed, possible = counts.sum(axis=0).max(), counts.sum()
     return float((counts.max(axis=1).sum() - guessed) / (possible - guessed)) if possible > guessed else 0.0
 
@@ -141,7 +158,7 @@ def _correlation(guesses: np.ndarray, ranks: np.ndarray) -> float:
 
 
 Measure = Callable[[np.ndarray, np.ndarray], float]
-Guess = Callable[[np.ndarray, np.ndarray], np.ndarray]
+Guess = Callable[[np.ndarray, np.ndarray, int], np.ndarray]
 OF_GROUPS: Mapping[str, Measure] = {"lambda": _lambda, "eta squared": _eta_squared}
 OF_GUESSES: Mapping[str, tuple[Measure, Guess]] = {
     "AUC": (_auc, _mean_nearby),

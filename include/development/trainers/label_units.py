@@ -16,6 +16,7 @@ import numpy as np
 
 from include.development.trainers.archive import pack, unpack
 from include.development.trainers.protocol import Curve, Fitted, Matrix, Parameters, Problem, Run, Trainer
+from include.errors import DataError
 from include.specification.task import TASKS
 
 UNITS, MODEL = "label_units.json", "model.bin"
@@ -30,9 +31,16 @@ class LabelUnits(NamedTuple):
 
     @classmethod
     def of(cls, y: np.ndarray) -> "LabelUnits":
-        """Those of training labels (n,)."""
+        """Those of training labels (n,); raises DataError where float64 has no room for the squares of their spread."""
         numbers = np.asarray(y, dtype=np.float64)
-        return cls(float(numbers.mean()), float(numbers.std()) or 1.0)
+        with np.errstate(over="ignore", invalid="ignore"):
+            mean, spread = float(numbers.mean()), float(numbers.std())
+        if np.isfinite(numbers).all() and not (np.isfinite(mean) and np.isfinite(spread)):
+            raise DataError(
+                f"the {len(numbers)} training labels lie so far apart that their standard deviation is no number; give "
+                "the label in a larger unit"
+            )
+        return cls(mean, spread or 1.0)
 
     def scaled(self, y: np.ndarray) -> np.ndarray:
         """Labels in standard deviations from the mean, float64."""

@@ -108,7 +108,8 @@ def _counts(numbers: Mapping[str, np.ndarray], categories: Categories, hours: np
     for name, values in numbers.items():
         distinct, codes = np.unique(values[~np.isnan(values)], return_inverse=True)
         if len(distinct) <= LEVELS:
-            counts[name] = _counted(codes, [f"{value:.6g}" for value in distinct])
+            places, levels = pd.factorize(np.array([f"{value:.6g}" for value in distinct], dtype=object))
+            counts[name] = _counted(places[codes], levels.tolist())
     return counts | {HOUR: _counted(hours.astype(int), [f"{hour:02d}" for hour in range(24)])}
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Self
+from typing import Self
 
 from include.contracts.checklist import Evidence, EvidenceKind, Point
 from include.contracts.tables import TableHead
@@ -25,7 +25,7 @@ class Seen:
 
 @dataclass(frozen=True)
 class OfUseCase:
-    """What one use case has.
+    """What one use case has; ``ran``: ``<family>.<task>`` → when it was done last, of tasks that are evidence.
 
     ``tables``: table → newest commit. ``marks``: table → value that its rows have → when it came last. ``files``: what
     it is → file, such as ``tested.json`` of the newest release.
@@ -35,6 +35,7 @@ class OfUseCase:
     tables: Mapping[str, TableHead] = field(default_factory=dict)
     marks: Mapping[str, Mapping[str, datetime]] = field(default_factory=dict)
     files: Mapping[str, Seen] = field(default_factory=dict)
+    ran: Mapping[str, datetime] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -81,7 +82,6 @@ class Facts:
     series: Mapping[str, str] = field(default_factory=dict)
     unread: str = ""
     events: Mapping[str, datetime] = field(default_factory=dict)
-    settings: Mapping[str, Any] = field(default_factory=dict)
 
     def table(
         self, table: str, family: str, which: Which = every, needs: str = "", kind: EvidenceKind = "run"
@@ -118,6 +118,16 @@ class Facts:
             if which(one.spec) and (seen := one.files.get(what))
         ]
         return Found(tuple(evidence), (family,), needs)
+
+    def task(self, family: str, task: str) -> Found:
+        """A task that was done, whatever it left in the tables."""
+        what = f"{family}.{task}"
+        evidence = [
+            Evidence(kind="run", where=f"{name}: {what}", at=at, usecase=name, family=family)
+            for name, one in self.usecases.items()
+            if (at := one.ran.get(what))
+        ]
+        return Found(tuple(evidence), (family,))
 
     def there(self, what: str, kind: EvidenceKind = "document", needs: str = "", family: str = "") -> Found:
         """What the platform has once for all use cases."""

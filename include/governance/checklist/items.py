@@ -23,12 +23,18 @@ class Words(Record):
         return self.ko if language == "ko" else self.en
 
 
+class PointWords(Words):
+    """The title of a point, and what has to happen before it has evidence, where a run of a DAG alone gives none."""
+
+    happens: Words | None = None
+
+
 class Item(Record):
     """One thing that the standard asks to be implemented; ``points``: key → title."""
 
     number: int
     title: Words
-    points: dict[str, Words] = Field(min_length=1)
+    points: dict[str, PointWords] = Field(min_length=1)
 
 
 class Group(Record):

@@ -56,7 +56,7 @@ def read_json(text: bytes) -> dict[int, Assessment]:
     """The assessments of a file that ``content`` made, or of a list of rows. Raises DataError, naming every fault."""
     try:
         given = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise DataError(f"the file is no JSON: {error}") from None
     rows = given.get("items") if isinstance(given, dict) else given
     if not isinstance(rows, list):

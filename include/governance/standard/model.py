@@ -25,12 +25,15 @@ class Component(NamedTuple):
     """A component of the standard: what plays its part, how it is probed, which pages show it.
 
     ``modules`` are files or rooms of the project; of ``pages`` the first that the reader is served is offered.
+    ``points`` of the checklist are the same thing there, as ``<item>.<point>`` or ``<item>`` for all of its points:
+    their evidence says whether the component was used.
     """
 
     term: Term
     probes: tuple[str, ...] = ()
     modules: tuple[str, ...] = ()
     pages: tuple[str, ...] = ()
+    points: tuple[str, ...] = ()
 
 
 class Layer(NamedTuple):

@@ -28,6 +28,8 @@ class TaskInstance(Protocol):
     def seconds(self) -> float | None: ...
     @property
     def ended(self) -> datetime | None: ...
+    @property
+    def period(self) -> str: ...
 
 
 class TaskTime(NamedTuple):
@@ -39,6 +41,7 @@ class TaskTime(NamedTuple):
     state: str
     seconds: float | None
     ended: datetime | None
+    period: str = ""
 
 
 class StageTime(NamedTuple):
@@ -77,7 +80,8 @@ def _together(instances: Sequence[TaskInstance]) -> TaskTime:
     seconds = [one.seconds for one in instances if one.seconds is not None]
     ended = [one.ended for one in instances if one.ended]
     state = worst([one.state for one in instances])
-    return TaskTime(first.family, first.task, first.run_id, state, max(seconds, default=None), max(ended, default=None))
+    longest, last = max(seconds, default=None), max(ended, default=None)
+    return TaskTime(first.family, first.task, first.run_id, state, longest, last, first.period)
 
 
 def worst(states: Sequence[str]) -> str:

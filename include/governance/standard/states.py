@@ -4,9 +4,11 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Literal, NamedTuple
 
-State = Literal["healthy", "degraded", "down", "none"]
-"""``none``: no evidence, so nothing is judged."""
-CONNECTED: frozenset[State] = frozenset({"healthy", "degraded"})
+State = Literal["healthy", "partly used", "partly connected", "idle", "degraded", "down", "none"]
+"""``idle``: it is connected, and nothing shows that it was ever used here. ``partly used``, ``partly connected``: that
+holds of some of its parts. ``none``: no evidence, so nothing is judged."""
+CONNECTED: frozenset[State] = frozenset({"healthy", "partly used", "partly connected", "idle", "degraded"})
+ILL: frozenset[State] = frozenset({"degraded", "down"})
 
 
 class Answer(NamedTuple):
@@ -19,22 +21,31 @@ class Answer(NamedTuple):
 
 
 def combined(states: Iterable[State]) -> State:
-    """The state of what has several parts: one without evidence does not count."""
-    known = [state for state in states if state != "none"]
-    if not known:
-        return "none"
-    return known[0] if len(set(known)) == 1 else "degraded"
+    """The state of what has several parts: healthy only when every part is connected and was used."""
+    every = set(states)
+    known: set[State] = every - {"none"}
+    if len(known) < 2 and (known & ILL or not known):
+        return next(iter(known), "none")
+    if known & ILL:
+        return "degraded"
+    if "none" in every or "partly connected" in known:
+        return "partly connected"
+    return next(iter(known)) if len(known) == 1 else "partly used"
 
 
-def judged(answers: Mapping[str, "Answer"]) -> State:
-    """The state of a component by the answers of its probes: what no spec asks for is not there, whatever runs."""
+def judged(answers: Mapping[str, "Answer"], used: bool = True) -> State:
+    """The state of a component by the answers of its probes: what no spec asks for is not there, whatever runs.
+
+    ``used``: whether there is evidence that it was; what is connected and was never used is not called healthy.
+    """
     declared = [answer.state for probe, answer in answers.items() if probe.startswith("spec:")]
     if declared and set(declared) == {"none"}:
         return "none"
     others = [answer.state for probe, answer in answers.items() if not probe.startswith("spec:")]
-    return combined(others or declared)
+    state = combined(others or [one for one in declared if one != "none"])
+    return state if used or state not in ("healthy", "partly used") else "idle"
 
 
 def connected(state: State) -> bool:
-    """Whether something answered now, or a record proves it."""
+    """Whether it is there now: something answered, or a DAG, a form or a table of records has it."""
     return state in CONNECTED

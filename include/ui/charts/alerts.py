@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from include.ui.charts.monitoring import names
-from include.ui.charts.style import NEUTRAL, SERIES, WATCH, saying, silent, specification
+from include.ui.charts.style import CLOCK, NEUTRAL, SERIES, WATCH, saying, silent, specification
 
 LOOKS = {
     "repair": ("var(--bad)", "square"),
@@ -14,7 +14,6 @@ LOOKS = {
 }
 """Severity, or what was decided → colour and shape."""
 ROW = 26
-AT = "%d %b %H:%M"
 
 
 def timeline(
@@ -27,7 +26,7 @@ def timeline(
     order = list(dict.fromkeys(row["name"] for row in (*rows, *decisions)))
     y = {"field": "name", "type": "nominal", "sort": order, "axis": names(width)}
     scale = {"type": "utc", "domain": [since, until], "nice": False}
-    axis = {"title": None, "format": AT, "tickCount": max(2, width // 180), "labelOverlap": "greedy", "grid": True}
+    axis = {"title": None, "format": CLOCK, "tickCount": max(2, width // 180), "labelOverlap": "greedy", "grid": True}
     x = {"type": "temporal", "scale": scale, "axis": axis}
     looked = [row | dict(zip(("colour", "shape"), LOOKS[row["severity"]], strict=True)) for row in map(dict, rows)]
     colour = {"field": "colour", "type": "nominal", "scale": None, "legend": None}

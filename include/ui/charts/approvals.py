@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from include.ui.charts.style import BAD, GOOD, NEUTRAL, SAID, SERIES, WATCH, saying, specification
+from include.ui.charts.style import BAD, CLOCK, GOOD, NEUTRAL, SAID, SERIES, TIMES, WATCH, saying, specification
 
 KINDS = ("registered", "verdict", "approved", "rejected", "other")
 COLOURS = [NEUTRAL, SERIES[0], GOOD, BAD, WATCH]
@@ -26,7 +26,7 @@ def record(rows: Sequence[Mapping[str, Any]], words: Sequence[str], width: int) 
         given, width=width, height=max(90, 44 * len({row["version"] for row in rows})),
         mark={"type": "point", "filled": True, "size": 110, "opacity": 1},
         encoding=saying(
-            x={"field": "at", "type": "temporal", "title": None, "axis": {"grid": False, "labelOverlap": True}},
+            x={**TIMES, "field": "at", "axis": {"title": "UTC", "format": CLOCK, "grid": False, "labelOverlap": True}},
             y={"field": "version", "type": "ordinal", "sort": "descending", "title": None},
             yOffset={**kind, "scale": scale},
             color={**kind, "scale": {**scale, "range": COLOURS}, "legend": legend},

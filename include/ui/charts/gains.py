@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from include.operations.plan_outcome import Outcome
+from include.operations.overview.plan_outcome import Outcome
 from include.ui.charts.stacked import Text, as_given, layer
 from include.ui.charts.style import DIM, LINE, SAID, SERIES, saying, silent, specification
 

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from include.operations import drift_map
-from include.operations.drift_map import Cell
+from include.operations.overview import drift_map
+from include.operations.overview.drift_map import Cell
 from include.ui.charts.stacked import Axis, Content, Text, as_given, layer
 from include.ui.charts.style import NEUTRAL, SAID, saying, silent
 from include.ui.language import marked

@@ -5,10 +5,11 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from include.contracts.period import Period
-from include.operations.timeline import Happening
+from include.operations.overview.timeline import Happening
 from include.ui.charts.stacked import Axis, Content, Text, as_given, layer
 from include.ui.charts.style import BAD, NEUTRAL, SAID, SERIES, TEXT, WATCH, saying, silent
 from include.ui.language import marked
+from include.ui.recorded_words import translated
 
 ACT, PAGE = "var(--act)", "var(--page)"
 OF_RELEASES = marked("Releases")
@@ -130,4 +131,4 @@ def said(one: Happening, text: Text) -> str:
     """The words for one thing that happened."""
     when = f" ({one.at:%Y-%m-%d %H:%M} UTC)" if one.at else ""
     word, _, _ = KINDS[one.lane, one.kind]
-    return f"{text(word)}, {one.subject}{when}: {one.words}"
+    return f"{text(word)}, {one.subject}{when}: {translated(one.words, text) or one.words}"

@@ -12,6 +12,8 @@ SHAPES = {
     "within": "circle", "beyond": "diamond", "breached": "square", "provisional": "circle", "too few": "cross",
     "no limit": "circle", "would have": "circle",
 }  # fmt: skip
+BETTER = marked("%(difference)s better than on the test set of its release")
+WORSE = marked("%(difference)s worse than on the test set of its release")
 WORDS = {
     "within": marked("within the limit"),
     "beyond": marked("beyond the limit, but not surely"),
@@ -20,27 +22,46 @@ WORDS = {
     "too few": marked("too few rows to judge"),
     "no limit": marked("not held against a limit"),
 }
-HEIGHT = 190
+HEIGHT, BESIDE = 190, 9.0
+"""Pixels: of the picture, and how far the mark of a second release stands beside that of the first, at most."""
 
 
 def metric_history(content: Content, axis: Axis, text: Text) -> dict[str, Any]:
     """Intervals, lines and points; a served release is solid, what a replaced one would have scored is dim, dashed."""
     rows = [_row(content, row, text) for row in content.rows if row["period"] in axis.windows]
     better = text("higher is better") if content.direction > 0 else text("lower is better")
+    placed = _placed(content, axis, rows)
     high = {"type": "quantitative", "scale": {"zero": False, "nice": True}}
     x, y = axis.x(), {"field": "value", **high, "axis": axis.vertical(tickCount=4, grid=True, format=".3~f")}
     drawn = [
         *_begins(content, axis),
         *_limits(content, axis, rows, y),
-        layer(
-            [row for row in rows if row["low"] is not None], silent("rule", strokeWidth=2),
-            {"x": x, "y": {**y, "field": "low"}, "y2": {"field": "high"}, "color": as_given("colour"),
-             "opacity": as_given("faint")},
-        ),
+        *(_intervals(marks, offset, x, y) for offset, marks in placed),
         *(_line(rows, served, {"x": x, "y": y}) for served in (False, True)),
-        layer(rows, {"type": "point", "strokeWidth": 1.5, "opacity": 1}, _points(x, y)),
+        *(
+            layer(marks, {"type": "point", "strokeWidth": 1.5, "opacity": 1, "xOffset": offset}, _points(x, y))
+            for offset, marks in placed
+        ),
     ]  # fmt: skip
     return axis.panel(f"{content.metric}: {better}", HEIGHT, drawn)
+
+
+def _placed(content: Content, axis: Axis, rows: list[dict[str, Any]]) -> list[tuple[float, list[dict[str, Any]]]]:
+    """Offset in pixels → marks: what answered most stands in the middle and on top, others beside it."""
+    main = {at: release for release, first, last in content.spans for at in axis.windows if first <= at <= last}
+    beside = min(BESIDE, axis.step / 4)
+    placed: dict[float, list[dict[str, Any]]] = {-beside: [], beside: [], 0.0: []}
+    for row in rows:
+        middle = main.get(row["at"], row["release"]) == row["release"] and row["served"]
+        placed[0.0 if middle else -beside if row["served"] else beside].append(row)
+    return [(offset, marks) for offset, marks in placed.items() if marks]
+
+
+def _intervals(rows: list[dict[str, Any]], offset: float, x: Mapping[str, Any], y: Mapping[str, Any]) -> dict[str, Any]:
+    known = [row for row in rows if row["low"] is not None]
+    ends = {"x": x, "y": {**y, "field": "low"}, "y2": {"field": "high"}}
+    looks = {"color": as_given("colour"), "opacity": as_given("faint")}
+    return layer(known, silent("rule", strokeWidth=2, xOffset=offset), ends | looks)
 
 
 def _points(x: Mapping[str, Any], y: Mapping[str, Any]) -> dict[str, Any]:
@@ -104,8 +125,9 @@ def said(metric: str, row: Mapping[str, Any], text: Text) -> str:
     if row["low"] is not None and row["high"] is not None:
         parts.append(f"[{row['low']:.4g}, {row['high']:.4g}], n {row['n']:,}")
     if row["limit"] is not None:
-        limit = {"loss": f"{row['loss']:+.4g}", "limit": f"{row['limit']:.4g}"}
-        parts.append(text("loss %(loss)s, limit at %(limit)s") % limit)
+        words = BETTER if row["loss"] < 0 else WORSE
+        lost = text(words) % {"difference": f"{abs(row['loss']):.4g}"}
+        parts.append(f"{lost}; " + text("limit %(limit)s") % {"limit": f"{row['limit']:.4g}"})
     if row["served"]:
         word = WORDS[row["worth"]]
         parts.append(text(word))

@@ -3,7 +3,21 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from include.ui.charts.style import BAD, DIM, GOOD, NEUTRAL, SAID, SERIES, TEXT, WATCH, saying, silent, specification
+from include.ui.charts.style import (
+    BAD,
+    CLOCK,
+    DIM,
+    GOOD,
+    NEUTRAL,
+    SAID,
+    SERIES,
+    TEXT,
+    TIMES,
+    WATCH,
+    saying,
+    silent,
+    specification,
+)
 
 Rows = Sequence[Mapping[str, Any]]
 LOOKS = {
@@ -161,7 +175,7 @@ def windows(rows: Rows, series: Sequence[str], width: int, zero: bool = False) -
 
 def losses(rows: Rows, width: int, since: str | None = None) -> dict[str, Any]:
     """``rows``: ``at`` (a time), the mean ``loss`` of the block that begins then, ``said``; ``since``: a change."""
-    x = {"field": "at", "type": "temporal", "scale": {"type": "utc"}, "axis": {"title": None, "tickCount": 6}}
+    x = {**TIMES, "field": "at", "axis": {"title": "UTC", "format": CLOCK, "tickCount": 6}}
     of = {"type": "quantitative", "scale": {"zero": False}, "axis": {"title": None, "tickCount": 4}}
     y = {"field": "loss", **of}
     layers: list[dict[str, Any]] = [

@@ -3,10 +3,10 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from include.ui.charts.style import BAD, DASHES, GOOD, LINE, SAID, SERIES, TEXT, saying, silent, specification
+from include.ui.charts.style import BAD, DASHES, GOOD, LINE, SAID, SERIES, TEXT, TIMES, saying, silent, specification
 
 Row = Mapping[str, Any]
-TIME: dict[str, Any] = {"field": "at", "type": "temporal", "scale": {"type": "utc"}, "title": None}
+TIME: dict[str, Any] = {**TIMES, "field": "at", "title": None}
 CLOCK: dict[str, Any] = {"axis": {"format": "%m-%d %H:%M:%S", "labelOverlap": True, "grid": False, "tickCount": 5}}
 ARMS = [SERIES[0], SERIES[1]]
 """Colours of champion and challenger; the champion is the lower part of a stack and the solid line."""

@@ -6,8 +6,8 @@ from math import ceil
 from typing import Any
 
 from include.contracts.period import Period
-from include.operations.drift_map import Cell
-from include.operations.timeline import Happening
+from include.operations.overview.drift_map import Cell
+from include.operations.overview.timeline import Happening
 from include.ui.charts.style import LINE, SERIES
 
 Text = Callable[[str], str]

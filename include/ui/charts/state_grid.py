@@ -45,7 +45,10 @@ def grid(cells: Sequence[Cell], rows: Sequence[str], width: int, axis: int = AXI
 
 def _layers(columns: Sequence[str], rows: Sequence[str], step: int, axis: int, cut: int) -> list[dict[str, Any]]:
     quiet = {"title": None, "domain": False, "ticks": False}
-    text = {"labelExpr": f"slice(datum.value, 0, {cut})", "labelAngle": 0, "labelAlign": "left"}
+    align = "left" if _grouped(columns, cut) else "center"  # the name of one mark stands above it
+    text = {"labelExpr": f"slice(datum.value, 0, {cut})", "labelAngle": 0, "labelAlign": align}
+    if align == "left":
+        text["labelOffset"] = -step // 2
     top = {"orient": "top", "values": _labelled(columns, step, cut), **text, **quiet}
     left = {"labelLimit": axis - LETTER, "minExtent": axis - LETTER, "maxExtent": axis - LETTER, **quiet}
     x = {"field": "column", "type": "ordinal", "scale": {"domain": list(columns)}, "axis": top}
@@ -66,19 +69,26 @@ def _layers(columns: Sequence[str], rows: Sequence[str], step: int, axis: int, c
     ]
 
 
+def _grouped(columns: Sequence[str], cut: int) -> bool:
+    """Whether a label is that of several columns, as of a month of weeks: it begins where they begin."""
+    return len({column[:cut] for column in columns}) < len(columns)
+
+
 def _scale(which: int) -> dict[str, list[str]]:
     return {"domain": list(LOOKS), "range": [look[which] for look in LOOKS.values()]}
 
 
 def _labelled(columns: Sequence[str], step: int, cut: int) -> list[str]:
     """The columns with a label: the first of each text, none upon the one before, and none beyond the picture."""
+    grouped = _grouped(columns, cut)
     longest = max((len(column[:cut]) for column in columns), default=0)
     apart = -(-(LETTER * (longest + 1)) // step)
     shown: list[str] = []
     last = -apart
     for place, column in enumerate(columns):
         new = place == 0 or columns[place - 1][:cut] != column[:cut]
-        room = (len(columns) - place) * step >= (LETTER - 1) * longest
+        after = (len(columns) - place) * step if grouped else ((len(columns) - place) * 2 - 1) * step
+        room = after >= (LETTER - 1) * longest
         if new and room and place - last >= apart:
             shown.append(column)
             last = place

@@ -23,6 +23,13 @@ CONFIG: dict[str, Any] = {
     "title": {"color": TEXT, "fontSize": 13, "anchor": "start"},
     "text": {"color": TEXT},
 }  # fmt: skip
+CLOCK = {
+    "year": "%Y", "quarter": "%Y-%m-%d", "month": "%Y-%m-%d", "week": "%m-%d", "date": "%m-%d", "hours": "%H:%M",
+    "minutes": "%H:%M", "seconds": "%H:%M:%S", "milliseconds": "%H:%M:%S.%L",
+}  # fmt: skip
+"""What a tick of a time axis shows by what it begins: without it hours are those of a clock of twelve."""
+TIMES: dict[str, Any] = {"type": "temporal", "scale": {"type": "utc"}}
+"""A channel of times, with ``CLOCK`` as the format of its axis: both are in UTC, as every time of the pages."""
 SAID = "said"
 """The field of a row with the words for a mark: shown when it is hovered or focused, read by a screen reader."""
 

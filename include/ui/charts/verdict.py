@@ -1,6 +1,7 @@
 """The pictures of a verdict: its four cells, their differences, the gain by part of the new test set."""
 
 from collections.abc import Mapping, Sequence
+from math import ceil
 from typing import Any
 
 from include.ui.charts.forest import forest
@@ -9,11 +10,13 @@ from include.ui.charts.style import BAD, DIM, GOOD, SAID, saying, silent, specif
 Rows = Sequence[Mapping[str, Any]]
 AS_IMAGE = 300
 """Pixels: Airflow shows the picture of a required action no wider."""
+LETTER = 7
+"""Pixels of one letter of an axis."""
 
 
 def gains(parts: Rows, width: int, title: str = "") -> dict[str, Any]:
     """The gain in each part as a bar up or down; ``parts``: ``part``, ``gain``, ``said``."""
-    x = {"field": "part", "type": "ordinal", "sort": None, "axis": _axis(len(parts), width)}
+    x = {"field": "part", "type": "ordinal", "sort": None, "axis": _axis([p["part"] for p in parts], width)}
     y = {"field": "gain", "type": "quantitative", "axis": {"title": title or None, "format": "+.2f", "tickCount": 4}}
     colour = {"condition": {"test": "datum.gain > 0", "value": GOOD}, "value": BAD}
     given = [{"part": p["part"], "gain": p["gain"], SAID: p[SAID]} for p in parts]
@@ -22,9 +25,10 @@ def gains(parts: Rows, width: int, title: str = "") -> dict[str, Any]:
     return specification(given, width=width, height=160, layer=[bars, zero])
 
 
-def _axis(parts: int, width: int) -> dict[str, Any]:
+def _axis(parts: Sequence[str], width: int) -> dict[str, Any]:
     """As many labels as there is room for."""
-    every = max(1, -(-parts * 70 // max(width - 60, 1)))
+    widest = LETTER * max(map(len, parts), default=0) + LETTER
+    every = max(1, ceil(len(parts) * widest / max(width - 60, 1)))
     return {
         "title": None,
         "labelAngle": 0,

@@ -8,8 +8,8 @@ from include.ui.charts.style import DIM, SAID, SERIES, saying, silent, specifica
 
 Rows = Sequence[Mapping[str, Any]]
 PARTS = {"train": SERIES[0], "validation": SERIES[4], "test": SERIES[1]}
-HEIGHTS = {"train": 12, "validation": 18, "test": 24}
-"""Of a bar: the part is told by its height, too."""
+LANE = 14
+"""Height of a bar: each part of a version has a lane of its own, so that none hides another."""
 
 
 def periods(spans: Rows, names: Sequence[str], width: int) -> dict[str, Any]:
@@ -24,16 +24,13 @@ def periods(spans: Rows, names: Sequence[str], width: int) -> dict[str, Any]:
         x={"field": "begins", "type": "quantitative", "axis": axis, "scale": scale},
         x2={"field": "ends"},
         y={"field": "who", "type": "nominal", "sort": None, "axis": {"title": None, "domain": False, "ticks": False}},
+        yOffset={"field": "part", "type": "nominal", "sort": None, "scale": {"domain": list(PARTS)}},
         color={"field": "part", "type": "nominal", "legend": None,
                "scale": {"domain": list(PARTS), "range": list(PARTS.values())}},
     )  # fmt: skip
-    layers = [
-        {"transform": [{"filter": f"datum.part === '{part}'"}], "encoding": encoding,
-         "mark": {"type": "bar", "height": height, "cornerRadius": 2}}
-        for part, height in HEIGHTS.items()
-    ]  # fmt: skip
+    bar = {"mark": {"type": "bar", "height": LANE - 2, "cornerRadius": 2}, "encoding": encoding}
     given = [{name: span[name] for name in ("who", "part", "begins", "ends", SAID)} for span in spans]
-    return specification(given, width=width, height={"step": 44}, layer=layers)
+    return specification(given, width=width, height={"step": LANE}, layer=[bar])
 
 
 def shares(rows: Rows, width: int, title: str = "") -> dict[str, Any]:

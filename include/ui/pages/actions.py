@@ -16,7 +16,7 @@ from include.governance import actions
 from include.governance.actions import ACTIONS, Asked, PersonAction
 from include.specification.loader import load_usecase
 from include.specification.usecase import UseCase
-from include.ui import fields, forgery
+from include.ui import fields, forgery, verification
 from include.ui.access import SIGNED_IN, http_errors
 from include.ui.acting import LABELS, OTHER_ANSWER, answers_of
 from include.ui.action_words import DOES, NEEDED, WITHOUT
@@ -24,10 +24,12 @@ from include.ui.fields import Field
 from include.ui.forgery import Purpose
 from include.ui.language import marked
 from include.ui.sending import SIGNATURE, AirflowDep, FormDep, Seal, SealDep
+from include.ui.verification import Verification
 from include.ui.view import View, ViewDep
 
 ANSWER, RUN, TASK, STARTED = "answer", "run", "task", "started"
 """Fields beside those of the DAG's form: the option that is chosen, the question, and the run that was started."""
+VERIFY = "verify"
 REFRESH_SECONDS = 2
 OVER = ("success", "failed")
 NO_DAG = marked("The use case has no DAG {dag}, so it cannot be done here.")
@@ -200,10 +202,15 @@ class Step:
         level, state = STATES.get(reply.content["state"], ("none", reply.content["state"]))
         content = {
             "started": reply.content, "level": level, "state": self.view.text(state), "tasks": tasks, "why": why,
-            "waits": waits, "answers": answers_of(self.action.family),
+            "waits": waits, "answers": answers_of(self.action.family), "verification": self._verification(run),
             "refresh": None if reply.content["state"] in OVER else REFRESH_SECONDS,
         }  # fmt: skip
         return self._page(200, "", **content)
+
+    def _verification(self, run: str) -> Verification | None:
+        """What the run found, when it verifies the audit log and has done so."""
+        found = verification.last(self.view.reader, self.spec.name) if self.action.name == VERIFY else None
+        return found if found and found.check and found.check.run == run else None
 
     def _why(self, run: str, task: Mapping[str, Any]) -> str:
         return self.airflow.fault(self.dag_id, run, task["task_id"], task.get("try_number") or 1)

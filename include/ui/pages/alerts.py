@@ -9,10 +9,10 @@ from fastapi import APIRouter, Query
 from fastapi.responses import HTMLResponse
 from markupsafe import Markup
 
-from include.contracts.operations import FiredAlert, RetrainPlan
+from include.contracts.operations import FiredAlert, RetrainPlan, Severity
 from include.errors import NotFoundError, ServiceError
-from include.operations import alert_history
-from include.operations.alert_history import AlertHistory
+from include.operations.overview import alert_history
+from include.operations.overview.alert_history import AlertHistory
 from include.services import alert_rules
 from include.services.alert_rules import WrittenRule
 from include.settings import ROOT
@@ -21,13 +21,18 @@ from include.specification.usecase import UseCase
 from include.ui.access import SIGNED_IN, Reader, http_errors
 from include.ui.charts import alerts as charts
 from include.ui.language import marked
+from include.ui.loop_words import DECISIONS
+from include.ui.recorded_words import translated
 from include.ui.runbooks import REFERENCE, runbooks
 from include.ui.view import View, ViewDep
 
 DAYS, MOST_DAYS = 14, 400
 PATIENCE = timedelta(minutes=5)
 """A decision comes so long after its alert, at most, or its alert was seen so much before by another clock."""
-SEVERITIES = {"repair": marked("repair"), "retrain": marked("asks for a retrain"), "look": marked("look at it")}
+SEVERITIES = {
+    "repair": marked("asks for a repair"), "retrain": marked("asks for a retrain"), "look": marked("asks to look"),
+}  # fmt: skip
+"""The worst first."""
 LEVELS = {"repair": "bad", "retrain": "act", "look": "watch"}
 
 
@@ -68,7 +73,8 @@ def shown(spec: UseCase | None, reader: Reader, days: int, now: datetime | None 
         "reads": reads,
         "history": history,
         "silent": silent,
-        "rows": [_row(one, decisions) for one in reversed(history.fired)] if history else [],
+        "worst": _worst(history.firing) if history else None,
+        "rows": _rows(history.fired, decisions) if history else [],
         "decisions": list(reversed(decisions)),
         "pause": controls.pause(spec.name) if spec else None,
         "silences": controls.silences(spec.name) if spec else {},
@@ -96,8 +102,18 @@ def _history(
         return None, str(error)
 
 
-def _row(one: FiredAlert, decisions: Sequence[RetrainPlan]) -> dict[str, Any]:
-    return {"alert": one, "decisions": alert_history.decided(one, decisions, PATIENCE)}
+def _worst(firing: Sequence[FiredAlert]) -> Severity | None:
+    """The severity that asks for the most; None when nothing fires."""
+    return min((one.severity for one in firing), key=[*SEVERITIES].index, default=None)
+
+
+def _rows(fired: Sequence[FiredAlert], decisions: Sequence[RetrainPlan]) -> list[dict[str, Any]]:
+    """The newest first; the ``first`` row of an alert says what it means."""
+    newest = {one.name: one for one in fired}
+    return [
+        {"alert": one, "decisions": alert_history.decided(one, decisions, PATIENCE), "first": newest[one.name] is one}
+        for one in reversed(fired)
+    ]
 
 
 def _rules(spec: UseCase | None, reader: Reader) -> list[WrittenRule]:
@@ -111,7 +127,7 @@ def _page(view: View, spec: UseCase | None, content: Mapping[str, Any]) -> HTMLR
 
 def _words(view: View) -> dict[str, Any]:
     named = {name: view.text(word) for name, word in SEVERITIES.items()}
-    return {"severities": named, "levels": LEVELS, "lasted": partial(lasted, view.text)}
+    return {"severities": named, "levels": LEVELS, "decision_words": DECISIONS, "lasted": partial(lasted, view.text)}
 
 
 def _picture(view: View, content: Mapping[str, Any]) -> Markup | None:
@@ -152,8 +168,8 @@ def _bar(view: View, one: FiredAlert, history: AlertHistory) -> dict[str, Any]:
 
 
 def _decided(view: View, name: str, plan: RetrainPlan) -> dict[str, Any]:
-    what = f"{view.text('Decision')}: {plan.decision.replace('_', ' ')}"
-    said = f"{name}\n{what}\n{plan.decided_at:%Y-%m-%d %H:%M} UTC\n{plan.action}"
+    what = f"{view.text('Decision')}: {view.text(DECISIONS[plan.decision])}"
+    said = f"{name}\n{what}\n{plan.decided_at:%Y-%m-%d %H:%M} UTC\n{translated(plan.action, view.text) or plan.action}"
     return {"name": _short(name), "at": _iso(plan.decided_at), "said": said}
 
 

@@ -11,6 +11,7 @@ from include.governance import approval, stages
 from include.specification.approving import Stage
 from include.specification.loader import load_usecase
 from include.specification.usecase import UseCase
+from include.ui import signed, verdict_words, verification
 from include.ui.access import SIGNED_IN, Reader, http_errors
 from include.ui.charts import approvals as charts
 from include.ui.language import marked
@@ -60,16 +61,18 @@ def router() -> APIRouter:
 
 
 def shown(spec: UseCase, reader: Reader) -> dict[str, Any]:
-    """What the template needs; the record was verified when it was read."""
-    history = reader.records.approvals(spec)
+    """What the template needs; the signature of each entry was verified when it was read."""
+    newest = reader.records.some_approvals(spec, newest=ENTRIES)
+    asked = signed.open_questions(spec, reader)
     return {
-        "questions": [question(spec, reader, history, one) for one in approval.open_questions(history)],
-        "entries": history[-ENTRIES:],
-        "total": len(history),
-        "refusals": [one for one in history if one.event == "answer_refused"][-ENTRIES:],
+        "questions": [question(spec, reader, one.history, one.judged) for one in asked],
+        "entries": newest,
+        "total": newest[-1].sequence if newest else 0,
+        "refusals": reader.records.some_approvals(spec, event="answer_refused", newest=ENTRIES),
         "events": EVENTS,
+        "verdict_words": verdict_words.NAMES,
         "levels": LEVELS,
-        "dag": f"{spec.name}.{stages.FAMILY}",
+        "verification": verification.of_approvals(reader, spec),
     }
 
 

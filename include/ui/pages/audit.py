@@ -1,7 +1,5 @@
 """The audit log in the Airflow UI, for auditors and admins: events by day and kind, by filter, and the verification."""
 
-from collections import Counter
-from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -9,12 +7,10 @@ from fastapi import APIRouter, HTTPException
 from fastapi.responses import HTMLResponse
 from pydantic import ValidationError
 
-from include.contracts.audit import AuditEntry
 from include.governance import audit_search
 from include.governance.audit_search import Reading, Search
-from include.governance.rights import may
-from include.services import audit_checks
 from include.specification.loader import specifications
+from include.ui import verification
 from include.ui.access import SIGNED_IN, Reader, http_errors
 from include.ui.charts import audit as charts
 from include.ui.language import marked
@@ -31,16 +27,6 @@ OUTCOMES = {
     "failed": marked("failed"),
 }
 LEVELS = {"done": "none", "asked": "none", "refused": "act", "failed": "bad"}
-COUNTS = {
-    "days": marked("days"),
-    "entries": marked("entries"),
-    "predictions": marked("predictions"),
-    "approvals": marked("approvals"),
-    "releases": marked("releases"),
-    "checkpoints": marked("checkpoints"),
-    "rows of predictions": marked("rows of predictions"),
-}
-"""What a verification counts."""
 
 
 def router() -> APIRouter:
@@ -52,7 +38,7 @@ def router() -> APIRouter:
         wanted = _search(view.query)
         with http_errors():
             content = shown(view.reader, wanted)
-        words: dict[str, Any] = {"kinds": KINDS, "outcomes": OUTCOMES, "outcome_levels": LEVELS, "count_words": COUNTS}
+        words: dict[str, Any] = {"kinds": KINDS, "outcomes": OUTCOMES, "outcome_levels": LEVELS}
         return view.page("audit.html", **content, **words, picture=_picture(view, content["counted"]))
 
     return pages
@@ -63,29 +49,30 @@ def shown(reader: Reader, wanted: Search) -> dict[str, Any]:
     services = reader.services
     reading = Reading(reader.login, reader.role, services.settings.access.get(reader.role, "none"))  # type: ignore[arg-type,call-overload]
     audit_search.require_overseer(reading)
-    since = wanted.since or (wanted.until or datetime.now(UTC)) - timedelta(days=DAYS)
-    entries = list(services.adapters.audit.entries(since, wanted.until))
-    found = audit_search.find(entries, wanted, reading, SHOWN)
+    log, since = services.adapters.audit, wanted.since or _midnight(wanted.until or datetime.now(UTC))
+    if wanted.asked:
+        within = wanted.model_copy(update={"since": since})
+        found = audit_search.find(log.entries(since, wanted.until, wanted.exact), within, reading, SHOWN)
+    else:
+        found = audit_search.latest(log, since.date(), reading, SHOWN)
     return {
         "wanted": wanted.json_dict(),
         "since": since,
-        "days": DAYS,
         "rows": [audit_search.row(entry) for entry in found.entries],
         "total": found.total,
         "shown": SHOWN,
-        "counted": by_day(entries, wanted),
-        "check": audit_checks.last(services.adapters.state),
-        "signed": [one.checkpoint for one in services.adapters.audit.checkpoints()[-1:]],
-        "verifies": next(iter(sorted(specifications().good)), "") if may(reader.role, "audit", "trigger") else "",
+        "counted": found.by_day,
+        "forgotten": log.forgotten(since.date()),
+        "log_answers": audit_search.LOG_ANSWERS,
+        "verification": verification.of_log(reader, wanted.usecase if wanted.usecase in specifications().good else ""),
+        "signed": [one.checkpoint for one in log.checkpoints()[-1:]],
     }
 
 
-def by_day(entries: Iterable[AuditEntry], wanted: Search) -> dict[tuple[str, str], int]:
-    """(day, kind) → number of events that meet the search, in order."""
-    found = Counter(
-        (f"{one.event.at:%Y-%m-%d}", one.event.kind) for one in entries if one.event and wanted.meets(one.event)
-    )
-    return dict(sorted(found.items()))
+def _midnight(until: datetime) -> datetime:
+    """Where the days begin that the page reads."""
+    first = until.astimezone(UTC) - timedelta(days=DAYS - 1)
+    return first.replace(hour=0, minute=0, second=0, microsecond=0)
 
 
 def _picture(view: View, counted: dict[tuple[str, str], int]) -> Any:

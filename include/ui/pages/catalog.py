@@ -12,9 +12,9 @@ from include.errors import NotFoundError
 from include.settings import load_settings
 from include.specification.loader import load_usecase, usecases
 from include.specification.usecase import UseCase
-from include.ui.access import SIGNED_IN, Reader, ReaderDep, http_errors
+from include.ui.access import SIGNED_IN, Reader, http_errors
 from include.ui.charts import lineage as lineage_picture
-from include.ui.documents import document
+from include.ui.documents import document, framed
 from include.ui.language import marked
 from include.ui.view import ViewDep
 
@@ -44,16 +44,17 @@ def router() -> APIRouter:
         return view.page("catalog.html", q=q, kind=kind, kinds=KINDS, found=found, shown=SHOWN, words=WORDS)
 
     @pages.get("/{usecase}/sheet/{table}")
-    def sheet(usecase: str, table: str, reader: ReaderDep) -> HTMLResponse:
+    def sheet(view: ViewDep, usecase: str, table: str, alone: bool = False) -> HTMLResponse:
         """The data sheet shows values of public columns, so the reader's role must read the table."""
         with http_errors():
             spec = load_usecase(usecase)
-            reader.require(spec, table)
-            if reader.reads(spec, "gate_results"):
-                return document(files.sheet(_directory(spec), table), data_sheet.STYLE)
-            text = files.sheet(_directory(spec), table, "md")
-        page = data_sheet.page(f"{spec.name}.{table}", data_sheet.without_gates(text))
-        return document(page, data_sheet.STYLE)
+            view.reader.require(spec, table)
+            page = _sheet(spec, table, view.reader)
+        if alone:
+            return document(page, data_sheet.STYLE)
+        title = view.text(marked("Data sheet: %(table)s")) % {"table": table}
+        entry = f"{view.links.moebius}/catalog/{spec.name}/table/{table}"
+        return framed(view, spec, title, [(entry, view.text(marked("The table in the catalog")), False)])
 
     @pages.get("/{usecase}/{identity:path}")
     def entry(view: ViewDep, usecase: str, identity: str) -> HTMLResponse:
@@ -67,6 +68,14 @@ def router() -> APIRouter:
 
 def _directory(spec: UseCase) -> Path:
     return load_settings().catalog / spec.name
+
+
+def _sheet(spec: UseCase, table: str, reader: Reader) -> str:
+    """Without results of gates for a role that does not read them."""
+    if reader.reads(spec, "gate_results"):
+        return files.sheet(_directory(spec), table)
+    text = files.sheet(_directory(spec), table, "md")
+    return data_sheet.page(f"{spec.name}.{table}", data_sheet.without_gates(text))
 
 
 def _found(spec: UseCase, text: str, kind: str, reader: Reader) -> dict[str, Any]:

@@ -150,7 +150,7 @@ def shown(reader: Reader) -> dict[str, Any]:
         "late": {number for number, one in standing.items() if transfer.is_late(one, today)},
         "counted": counted(derived),
         "judged": Counter(one.assessment.state for one in standing.values()),
-        "days": assessments.days(reader.services.adapters.state)[-DAYS:],
+        "days": assessments.days(reader.services.adapters.state, DAYS),
         "usecase": _busiest(facts),
     }
 

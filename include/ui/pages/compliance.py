@@ -15,6 +15,7 @@ from include.loop.compliance import TREE
 from include.specification.compliance import Compliance
 from include.specification.loader import load_usecase, usecases
 from include.specification.usecase import UseCase
+from include.ui import verification
 from include.ui.access import SIGNED_IN, Reader, http_errors
 from include.ui.language import marked
 from include.ui.view import ViewDep
@@ -75,6 +76,7 @@ def shown(reader: Reader) -> dict[str, Any]:
         "due": {key for key, one in known.items() if one.due(today, least)},
         "age": {key: (today - one.checked_on).days for key, one in known.items()},
         "review_every": least,
+        "verification": verification.of_bundles(reader, usecases()),
         "usecases": [of_usecase(spec, reader) for spec in usecases()],
     }
 

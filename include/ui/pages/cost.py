@@ -2,15 +2,17 @@
 
 from collections.abc import Sequence
 from functools import partial
+from itertools import islice
 from typing import Any
 
 from fastapi import APIRouter
 from fastapi.responses import HTMLResponse
 
-from include.contracts.costs import TaskCost
 from include.errors import ServiceError
-from include.operations import spending
-from include.operations.spending import Spent
+from include.governance import approval
+from include.operations.overview import spending, task_sums
+from include.operations.overview.spending import Spent
+from include.operations.overview.task_sums import TaskSum, TaskSums
 from include.services import serving_costs
 from include.services.storage_sizes import SHARED
 from include.specification.loader import load_usecase, specifications
@@ -19,13 +21,20 @@ from include.ui.access import SIGNED_IN, Reader, http_errors
 from include.ui.charts import bars
 from include.ui.charts.sparkline import sparkline
 from include.ui.language import marked
+from include.ui.recorded_words import translated
 from include.ui.view import View, ViewDep
 
 MONTHS = 13
 """Newest months of records that are summed."""
+LARGEST = 5
+"""Families that the picture over time tells apart."""
+VERSIONS = 50
+"""Newest model versions that the page shows, each with its refit."""
 NO_RELEASE = marked("of no release")
 OTHER_STAGES = marked("other stages")
 MEGABYTE = 1e6
+OF_VERSION = ("training", "retrain_evaluation", "deployment")
+"""DAG families whose runs a model version takes; others that name one are summed together."""
 
 
 def router() -> APIRouter:
@@ -53,26 +62,30 @@ def _prices(reader: Reader) -> dict[str, Any]:
     return {
         "prices": prices, "priced": spending.priced(prices), "price": partial(spending.price, prices=prices),
         "storage_price": partial(spending.storage_price, prices=prices), "duration": duration, "size": size,
-        "shared": SHARED,
+        "shared": SHARED, "of_version": OF_VERSION, "total": lambda families: spending.total(families.values()),
     }  # fmt: skip
 
 
-def costs(spec: UseCase, reader: Reader) -> list[TaskCost]:
-    """Every attempt of a task that is shown, by its end."""
-    return spending.once([*reader.records.task_costs(spec, newest=MONTHS), *reader.records.fresh_costs(spec)])
+def costs(spec: UseCase, reader: Reader) -> list[TaskSum]:
+    """Sums of every attempt of a task that is shown."""
+    known = reader.records.task_costs(spec, newest=MONTHS) or TaskSums()
+    return known.plus(reader.records.fresh_costs(spec))
+
+
+def _spent(found: Sequence[TaskSum]) -> dict[str, Any]:
+    """All of it, and from when to when."""
+    return {
+        "spent": spending.total(one.spent for one in found),
+        "since": min((one.since for one in found), default=None),
+        "until": max((one.until for one in found), default=None),
+    }
 
 
 def line(spec: UseCase, reader: Reader) -> dict[str, Any]:
     """A use case on the page of all."""
-    found = costs(spec, reader)
     sizes = spending.newest_sizes(reader.records.storage(spec, newest=1))
-    return {
-        "spec": spec,
-        "spent": spending.total(map(spending.of_task, found)),
-        "since": found[0].ended_at if found else None,
-        "until": found[-1].ended_at if found else None,
-        "stored": sum(one.size_bytes for one in sizes if one.place != SHARED),
-    }
+    stored = sum(one.size_bytes for one in sizes if one.place != SHARED)
+    return {"spec": spec, "stored": stored, **_spent(costs(spec, reader))}
 
 
 def shown(spec: UseCase, reader: Reader) -> dict[str, Any]:
@@ -80,21 +93,27 @@ def shown(spec: UseCase, reader: Reader) -> dict[str, Any]:
     found = costs(spec, reader)
     stored = reader.records.storage(spec, newest=MONTHS)
     of_version = {one.model_version: one.name for one in reader.services.adapters.releases.all(spec.name)}
-    of_run = spending.releases_of_runs(found, of_version)
+    families = spending.summed((one.family, one.spent) for one in found)
     serving, unreachable = _serving(spec, reader)
     return {
-        "spent": spending.total(map(spending.of_task, found)),
-        "since": found[0].ended_at if found else None,
-        "until": found[-1].ended_at if found else None,
-        "families": spending.summed(found, lambda cost: cost.family),
-        "tasks": spending.summed(found, lambda cost: f"{cost.family}.{cost.task}"),
-        "releases": spending.summed(found, lambda cost: of_run.get((cost.family, cost.run), "")),
-        "over_time": spending.by_time(found),
+        **_spent(found),
+        "families": families,
+        "tasks": spending.summed((f"{one.family}.{one.task}", one.spent) for one in found),
+        "versions": dict(islice(task_sums.of_versions(found, of_version, _proofs(spec, reader)).items(), VERSIONS)),
+        "releases": spending.summed((task_sums.release_of(one, of_version), one.spent) for one in found),
+        "over_time": task_sums.by_time(found, list(families)[:LARGEST], spending.OTHERS),
         "sizes": spending.newest_sizes(stored),
         "trend": spending.size_trend(stored, without=SHARED),
         "serving": serving,
         "unreachable": unreachable,
     }
+
+
+def _proofs(spec: UseCase, reader: Reader) -> dict[int, int]:
+    """Version → the one that it is the refit of, as the signed record has it."""
+    registered = reader.records.some_approvals(spec, event="registered", newest=2 * VERSIONS)
+    named = ((entry.version, entry.facts.get(approval.PROOF)) for entry in registered)
+    return {version: proof["version"] for version, proof in named if proof}
 
 
 def _serving(spec: UseCase, reader: Reader) -> tuple[spending.Serving | None, str]:
@@ -169,10 +188,11 @@ def _bars(view: View, sums: dict[str, Spent], label: str) -> Any:
 def _storage(view: View, sizes: Sequence[Any]) -> Any:
     rows = [
         {
-            "name": one.place, "value": one.size_bytes / MEGABYTE, "shown": size(one.size_bytes),
-            "said": f"{one.place}: {size(one.size_bytes)}, {one.files:,}",
+            "name": name, "value": one.size_bytes / MEGABYTE, "shown": size(one.size_bytes),
+            "said": f"{name}: {size(one.size_bytes)}, {one.files:,}",
         }
         for one in sizes
+        for name in [translated(one.place, view.text) or one.place]
         if one.size_bytes
     ]  # fmt: skip
     return view.picture(lambda width: bars.by_name(rows, width), view.text("Storage by place")) if rows else ""

@@ -14,7 +14,7 @@ from include.contracts.quality import TableOutcome
 from include.contracts.streaming import Reconciliation
 from include.data import gate_outcomes
 from include.data.gate_outcomes import PeriodState
-from include.operations import lateness
+from include.operations.overview import lateness
 from include.services.records import LOOKED_BACK
 from include.specification.loader import load_usecase
 from include.specification.usecase import UseCase

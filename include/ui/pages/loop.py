@@ -9,11 +9,11 @@ from fastapi.responses import HTMLResponse
 
 from include.contracts.operations import FiringAlert
 from include.contracts.period import Period
-from include.operations import drift_map, history
+from include.operations.overview import drift_map, history
 from include.services.records import LOOKED_BACK
 from include.specification.loader import load_usecase
 from include.specification.usecase import UseCase
-from include.ui import loop_content, navigation
+from include.ui import loop_content, navigation, verdict_words
 from include.ui.access import SIGNED_IN, Reader, http_errors
 from include.ui.charts import heat_map, lanes, metric_history
 from include.ui.charts.gains import gains
@@ -32,6 +32,8 @@ LEVELS = {
     "kept": {"held": "good", "less": "watch", "lost": "bad", "unknown": "none"},
 }  # fmt: skip
 WORDS = {
+    "better": metric_history.BETTER,
+    "worse": metric_history.WORSE,
     "worth": metric_history.WORDS,
     "drift": heat_map.WORDS,
     "decision": {kind: word for (lane, kind), (word, _, _) in lanes.KINDS.items() if lane == "decision"},
@@ -58,7 +60,7 @@ def router() -> APIRouter:
         with http_errors():
             spec = load_usecase(usecase)
             content = shown(spec, view.reader)
-        return view.page("loop.html", spec, loop_=content)
+        return view.page("loop.html", spec, loop_=content, verdict_words=verdict_words.NAMES)
 
     return pages
 
@@ -80,6 +82,7 @@ def shown(spec: UseCase, reader: Reader) -> dict[str, Any]:
         "words": WORDS,
         "levels": LEVELS,
         "signs": lanes.signs(),
+        "colours": {release: content.colours[release] for release, _, _ in content.spans},
         "paused": pause.words if pause else "",
         "happened": content.happened,
         "served_from": _served_from(known, content),

@@ -6,16 +6,19 @@ from typing import Any, NamedTuple
 from fastapi import APIRouter
 from fastapi.responses import HTMLResponse
 
-from include.contracts.operations import BlockLoss, CalibrationBin, Figure
+from include.contracts.operations import BinnedCounts, BlockLoss, CalibrationBin, Figure
 from include.contracts.period import Period
 from include.errors import NotFoundError, ServiceError
-from include.operations import history, standings, windows
-from include.operations.standings import Counts, Judged
+from include.operations.overview import history, standings
+from include.operations.overview.standings import Counts, Judged
+from include.operations.windows import windows
 from include.services.records import LOOKED_BACK
 from include.specification.loader import load_usecase
 from include.specification.usecase import UseCase
-from include.ui import monitored
+from include.ui import monitored, monitored_words
 from include.ui.access import SIGNED_IN, Reader, http_errors
+from include.ui.monitored_rows import SHOWN, bin_standing, slice_standing
+from include.ui.monitored_words import PARTS
 from include.ui.view import ViewDep
 
 LOSS_WINDOWS = 4
@@ -44,9 +47,14 @@ def router() -> APIRouter:
             spec = load_usecase(usecase)
             content = shown(spec, view.reader, Asked(window, release, feature, part))
         drawn = monitored.pictures(view, spec, content) if content["window"] else {}
-        return view.page("monitoring.html", spec, **content, drawn=drawn, **monitored.words(view.text))
+        return view.page("monitoring.html", spec, **content, drawn=drawn, **words(view.text))
 
     return pages
+
+
+def words(text: monitored_words.Text) -> dict[str, Any]:
+    """What the template calls and judges rows with."""
+    return {**monitored_words.words(text), "bin_standing": bin_standing, "slice_standing": slice_standing}
 
 
 def shown(spec: UseCase, reader: Reader, asked: Asked = Asked()) -> dict[str, Any]:  # noqa: B008 - it is frozen
@@ -62,6 +70,7 @@ def shown(spec: UseCase, reader: Reader, asked: Asked = Asked()) -> dict[str, An
     counts = sorted(standings.counts(judged), key=lambda of: standings.ORDER.index(of.standing))
     features = _features(judged)
     feature = asked.feature if asked.feature in features else next(iter(features), "")
+    part = asked.part if asked.part in PARTS else _worst(counts)
     return {
         "window": window,
         "measured": measured,
@@ -72,14 +81,13 @@ def shown(spec: UseCase, reader: Reader, asked: Asked = Asked()) -> dict[str, An
         "judged": judged,
         "by_key": {(one.figure.name, one.figure.subject): one for one in judged},
         "counts": counts,
-        "shown_part": asked.part if asked.part in monitored.PARTS else _worst(counts),
+        "shown_part": part,
+        "chosen": part == asked.part,
+        "measured_at": reader.records.figures_written(spec),
+        "most": SHOWN,
         "features": features,
         "feature": feature,
-        **_binned(spec, reader, window, release, feature),
-        "slices": _slices(spec, reader, window, release),
-        "losses": _losses(spec, reader, window, release),
-        "history": _history(spec, reader),
-        "errors": _errors(spec, reader),
+        **OF_PART[part](spec, reader, window, release, feature),
     }
 
 
@@ -103,7 +111,7 @@ def _release(spec: UseCase, reader: Reader, figures: Sequence[Figure], asked: st
 
 def _worst(counts: Sequence[Counts]) -> str:
     """The part of the group that stands worst."""
-    return next((part for part, groups in monitored.PARTS.items() if counts and counts[0].group in groups), "inputs")
+    return next((part for part, groups in PARTS.items() if counts and counts[0].group in groups), "inputs")
 
 
 def _features(judged: Sequence[Judged]) -> list[str]:
@@ -113,17 +121,37 @@ def _features(judged: Sequence[Judged]) -> list[str]:
     return sorted(drifts, key=lambda name: place[name])
 
 
-def _binned(spec: UseCase, reader: Reader, window: Period, release: str, feature: str) -> dict[str, Any]:
-    wanted = ["", *([feature] if feature else [])]
-    counts = {one.subject: one for one in reader.records.distributions(spec, window, *wanted) if one.release == release}
-    bins: list[CalibrationBin] = [
-        one for one in reader.records.calibration_bins(spec, window) if one.release == release
-    ]
+def _inputs(spec: UseCase, reader: Reader, window: Period, release: str, feature: str) -> dict[str, Any]:
+    return {"distribution": _counts(spec, reader, window, release, feature) if feature else None}
+
+
+def _answers(spec: UseCase, reader: Reader, window: Period, release: str, feature: str) -> dict[str, Any]:
+    bins: list[CalibrationBin] = reader.records.calibration_bins(spec, window)
+    mine = [one for one in bins if one.release == release]
     return {
-        "distribution": counts.get(feature) if feature else None,
-        "answers": counts.get(""),
-        "calibration": sorted(bins, key=lambda one: one.predicted),
+        "answers": _counts(spec, reader, window, release, ""),
+        "calibration": sorted(mine, key=lambda one: one.predicted),
+        "slices": _slices(spec, reader, window, release),
+        "history": _history(spec, reader, spec.metrics.primary, f"estimated_{spec.metrics.primary}"),
     }
+
+
+def _model(spec: UseCase, reader: Reader, window: Period, release: str, feature: str) -> dict[str, Any]:
+    return {
+        "losses": _losses(spec, reader, window, release),
+        "history": _history(spec, reader, "latency_p50_ms", "latency_p99_ms"),
+        "errors": _errors(spec, reader),
+    }
+
+
+OF_PART = {"inputs": _inputs, "answers": _answers, "model": _model}
+"""Part of the page → what is read for it alone."""
+
+
+def _counts(spec: UseCase, reader: Reader, window: Period, release: str, subject: str) -> BinnedCounts | None:
+    """Rows by bin of a feature, or of the answers ('')."""
+    found = reader.records.distributions(spec, window, subject)
+    return next((one for one in found if one.release == release), None)
 
 
 def _slices(spec: UseCase, reader: Reader, window: Period, release: str) -> list[dict[str, Any]]:
@@ -140,10 +168,8 @@ def _losses(spec: UseCase, reader: Reader, window: Period, release: str) -> list
     return [by_block[block] for block in sorted(by_block)]
 
 
-def _history(spec: UseCase, reader: Reader) -> list[Figure]:
+def _history(spec: UseCase, reader: Reader, *names: str) -> list[Figure]:
     """What is drawn window after window, each of the release that answered most."""
-    primary = spec.metrics.primary
-    names = [primary, f"estimated_{primary}", "latency_p50_ms", "latency_p99_ms"]
     found: dict[tuple[str, str], Figure] = {}
     for figure in reader.records.history(spec, *names):
         key = (figure.period, figure.name)

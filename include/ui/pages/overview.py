@@ -10,12 +10,12 @@ from include.contracts.governance import Level
 from include.contracts.operations import Figure, FiringAlert
 from include.contracts.runs import OpenWork
 from include.errors import MoebiusError, ServiceError
-from include.operations import incidents, loop_figures, loop_state
-from include.operations.loop_figures import WindowPoint
+from include.operations.overview import incidents, loop_figures, loop_state
+from include.operations.overview.loop_figures import WindowPoint
 from include.services import checking
 from include.specification.loader import specifications
 from include.specification.usecase import UseCase
-from include.ui import airflow_runs, loop_words
+from include.ui import dag_runs, loop_words, verdict_words
 from include.ui.access import SIGNED_IN, Reader
 from include.ui.charts import overview as charts
 from include.ui.templates import NONE, number, percent
@@ -34,7 +34,7 @@ def router() -> APIRouter:
     @pages.get("/")
     def page(view: ViewDep) -> HTMLResponse:
         levels: dict[str, Level] = {str(role): level for role, level in view.reader.services.settings.access.items()}
-        work = airflow_runs.open_work(view.reader.role, levels.get(view.reader.role, "none"))
+        work = dag_runs.open_work(view.reader.role, levels.get(view.reader.role, "none"))
         return view.page("overview.html", **shown(view, work))
 
     return pages
@@ -63,6 +63,7 @@ def shown(view: View, work: OpenWork) -> dict[str, Any]:
         "work_unknown": bool(work.unknown),
         "unknown": [why for why in (silent, work.unknown) if why],
         "words": loop_words,
+        "verdict_words": verdict_words.NAMES,
         "role": reader.role,
     }
 
@@ -103,7 +104,7 @@ def card(
         "windows": windows[-WINDOWS:],
         "limit": loop_figures.current_limit(windows),
         "pictures": pictures(spec, view, windows[-WINDOWS:]) if windows else {},
-        "incident": incidents.last(events, scrubs, mine or ()),
+        "incident": incidents.last(events, scrubs, [alert for alert in mine or () if alert.usecase]),
         "published": records.published(spec),
         "verdict": next(iter(records.verdicts(spec, newest=1)), None),
         "decision": facts.decision,

@@ -1,16 +1,19 @@
 """The pipelines of ISO/IEC 23053 as they ran last: data, training and inference, stage by stage."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from fastapi import APIRouter
 from fastapi.responses import HTMLResponse
 
+from include.contracts.approval import ApprovalEntry
+from include.contracts.period import Period
 from include.errors import NotFoundError, ServiceError
+from include.formats import identity
 from include.governance.rights import may
 from include.governance.standard.model import Component
 from include.governance.standard.pipelines import DATA, INFERENCE, PIPELINES, SERVING, TRAINING
-from include.governance.standard.stages import FAILED, UNDER_WAY, StageTime, timed
+from include.governance.standard.stages import FAILED, UNDER_WAY, StageTime, TaskTime, newest_of, timed
 from include.governance.standard.states import Answer
 from include.services.approvals import model_of
 from include.services.inference_times import InferenceTimes, inference_times
@@ -30,6 +33,8 @@ COUNTED_BY = ("gate_results", "approvals", "verdicts")
 """Tables of records that say how much the stages worked on."""
 STARTS = {DATA.key: "data_pipeline", TRAINING.key: "training"}
 """Pipeline → the DAG family that a person starts it with."""
+ENTRIES = 50
+"""Newest trainings and verdicts among which those of the newest runs are looked for."""
 GOAL_MS = 100.0
 """What the standard calls real time."""
 STATE_WORDS = {
@@ -86,7 +91,7 @@ def _page(view: View, spec: UseCase) -> HTMLResponse:
 def content(view: View, spec: UseCase, answers: Mapping[str, Answer], times: InferenceTimes) -> dict[str, Any]:
     """What the template needs."""
     runs, unknown = _runs(spec, view.reader)
-    rows = row_counts(view, spec, view.reader, times)
+    rows = row_counts(view, spec, view.reader, newest_of(runs)) | _served(view, times)
     boxes = {
         pipeline.key: [_box(view, time, rows, answers, times) for time in timed(pipeline.stages, runs)]
         for pipeline in PIPELINES
@@ -122,33 +127,57 @@ def _runs(spec: UseCase, reader: Reader) -> tuple[list[dag_runs.TaskRun], str]:
         return [], str(error)
 
 
-def row_counts(view: View, spec: UseCase, reader: Reader, times: InferenceTimes) -> dict[str, str]:
-    """How much the stages worked on, in words; a stage without a record is left out."""
-    text, found = view.text, _gated(view, spec, reader)
+def row_counts(view: View, spec: UseCase, reader: Reader, tasks: Mapping[str, TaskTime]) -> dict[str, str]:
+    """How much the stages worked on in the runs that are shown, in words; a stage without a record is left out.
+
+    ``tasks``: ``<family>.<task>`` → its newest work.
+    """
+    text, found = view.text, _gated(view, spec, reader, tasks)
     found["sources"] = text(marked("sources: %(names)s")) % {"names": ", ".join(spec.sources)}
-    if snapshot := reader.records.newest_snapshot(spec):
-        count = sum(ref.rows for ref in snapshot.tables.values())
-        found["published"] = text(marked("%(n)s rows of %(period)s")) % {"n": f"{count:,}", "period": snapshot.period}
-    if registered := [entry for entry in reader.records.approvals(spec) if entry.event == "registered"]:
-        parts = model_of(registered[-1]).dataset
+    if published := _published(spec, reader, _period(tasks, "data_pipeline.publish")):
+        period, count = published
+        found["published"] = text(marked("%(n)s rows of %(period)s")) % {"n": f"{count:,}", "period": period}
+    entries = reader.records.some_approvals(spec, event=["registered", "verdict"], newest=ENTRIES)
+    if registered := _of_run(entries, "registered", tasks.get("training.build_dataset")):
+        parts = model_of(registered).dataset
         sizes = {"train": parts.train.rows, "validation": parts.validation.rows, "test": parts.test.rows}
         words = text(marked("%(train)s rows train, %(validation)s validate, %(test)s test"))
         found["dataset"] = words % {name: f"{size:,}" for name, size in sizes.items()}
-    if verdicts := reader.records.verdicts(spec, newest=1):
-        newest = verdicts[-1]
+    if judged := _of_run(entries, "verdict", tasks.get("retrain_evaluation.compare")):
         words = text(marked("version %(version)s: %(decision)s"))
-        found["verdict"] = words % {"version": newest.candidate, "decision": newest.decision}
-    return found | _served(view, times)
+        found["verdict"] = words % {"version": judged.version, "decision": judged.decision}
+    return found
 
 
-def _gated(view: View, spec: UseCase, reader: Reader) -> dict[str, str]:
-    """Rows that the gates saw of the newest period."""
-    checked = reader.records.gate_periods(spec)[-1:]
-    results = reader.records.gate_results(spec, periods=checked) if checked else []
+def _published(spec: UseCase, reader: Reader, period: str) -> tuple[str, int] | None:
+    """Period and rows of what was published of it; of the newest period where none is given."""
+    if Period.like(period):
+        return next(
+            ((one.period, sum(one.rows.values())) for one in reader.records.publications(spec, [Period(period)])), None
+        )
+    newest = reader.records.newest_snapshot(spec)
+    return (newest.period, sum(ref.rows for ref in newest.tables.values())) if newest else None
+
+
+def _of_run(entries: Sequence[ApprovalEntry], event: str, task: TaskTime | None) -> ApprovalEntry | None:
+    """What the run of this task put on record; a refit of its model is of another run."""
+    run = identity.in_paths(task.run_id) if task else None
+    return next((entry for entry in reversed(entries) if entry.event == event and entry.run == run), None)
+
+
+def _period(tasks: Mapping[str, TaskTime], task: str) -> str:
+    """The period of the newest run of this task; '' of none."""
+    return tasks[task].period if task in tasks else ""
+
+
+def _gated(view: View, spec: UseCase, reader: Reader, tasks: Mapping[str, TaskTime]) -> dict[str, str]:
+    """Rows that each gate saw in its newest run; where no run is known, of the newest period."""
     words, found = view.text(marked("%(n)s rows of %(period)s")), {}
-    for result in results:
-        count = {"n": f"{sum(result.rows.values()):,}", "period": result.period}
-        found[f"gate_{result.gate}"] = words % count
+    for gate in ("raw", "features"):
+        period = _period(tasks, f"data_pipeline.gate_{gate}")
+        periods = [Period(period)] if Period.like(period) else reader.records.gate_periods(spec)[-1:]
+        for result in reader.records.gate_results(spec, periods=periods, gate=gate) if periods else []:
+            found[f"gate_{gate}"] = words % {"n": f"{sum(result.rows.values()):,}", "period": result.period}
     return found | ({"collected": found["gate_raw"]} if "gate_raw" in found else {})
 
 

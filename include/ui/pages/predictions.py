@@ -14,6 +14,7 @@ from include.errors import MoebiusError, ServiceError
 from include.settings import ROOT
 from include.specification.loader import load_usecase
 from include.specification.usecase import UseCase
+from include.ui import verification
 from include.ui.access import SIGNED_IN, Reader, http_errors
 from include.ui.charts import predictions as charts
 from include.ui.forgery import Purpose
@@ -34,6 +35,16 @@ TRUTHS = {
     "no_label": marked("the use case has no label"),
     "hidden": marked("not shown to this role"),
 }
+FILED = {
+    "served": marked("the month of the event in UTC: served answers are filed by it"),
+    "batch": marked("the period of the use case whose events were scored, by the calendar of %(zone)s"),
+}
+"""Source of an answer → what its column ``period`` is."""
+NOTES = {
+    "missing": marked("feature views without any usable value; single features may have none beside"),
+    "unavailable": marked("feature views that could not be looked up"),
+}
+"""Column of an answer → what it counts."""
 SOURCES = {"served": marked("served"), "batch": marked("batch")}
 
 
@@ -72,10 +83,13 @@ def router() -> APIRouter:
 def _page(
     view: View, seal: Seal, spec: UseCase, form: Looking, found: FoundAnswers | None = None, refused: str = ""
 ) -> HTMLResponse:
+    reader = view.reader
     return view.page(
         "predictions.html", spec, form=form, found=found, refused=refused, truths=TRUTHS, sources=SOURCES, most=MOST,
         signature=seal.signature(_purpose(view, spec)), signature_field=SIGNATURE,
-        explained=lambda one: _picture(view, one), reads=view.reader.reads(spec, "predictions"),
+        explained=lambda one: _picture(view, one), reads=reader.reads(spec, "predictions"),
+        verification=verification.of_predictions(reader, spec), examples=reader.records.answer_examples(spec),
+        notes=NOTES, filed=FILED,
     )  # fmt: skip
 
 

@@ -1,6 +1,7 @@
 """Rollouts: the traffic of both arms, how they answer against their limits, what comes next, and every release."""
 
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from fastapi import APIRouter
@@ -12,15 +13,28 @@ from include.errors import ServiceError
 from include.loop import rollback, rollout
 from include.specification.loader import load_usecase
 from include.specification.usecase import UseCase
+from include.ui import signed, verdict_words
 from include.ui.access import SIGNED_IN, Reader, http_errors
 from include.ui.charts.sparkline import sparkline
-from include.ui.rollout_pictures import EVENTS as WORDS
+from include.ui.language import marked
+from include.ui.pages.approvals import EVENTS as APPROVALS
+from include.ui.rollout_pictures import EVENTS as OF_ROLLOUTS
 from include.ui.rollout_pictures import Pictures
 from include.ui.view import View, ViewDep
 
 REFRESH_SECONDS = 5
 EVENTS, ENTRIES, WINDOWS = 50, 30, 30
 """Newest events, entries of the signed record, and windows of a release that the page shows."""
+APPROVED = 20
+"""Newest approvals among which one without a release is looked for."""
+STRATEGIES = {
+    "blue_green": marked("blue-green"), "canary": marked("canary"), "ab_test": marked("A/B test"),
+    "shadow": marked("shadow"),
+}  # fmt: skip
+WORDS = {
+    "event_words": OF_ROLLOUTS, "approval_words": APPROVALS, "strategy_words": STRATEGIES,
+    "verdict_words": verdict_words.NAMES,
+}  # fmt: skip
 OF_RELEASES = ("figures", "rollout_events", "approvals")
 """Tables whose records stand in the list of releases."""
 
@@ -47,14 +61,16 @@ def shown(spec: UseCase, reader: Reader, now: datetime) -> dict[str, Any]:
     watched: dict[str, Any] = {}
     if not unwatched and state and state.challenger and reader.reads(spec, "rollout_events"):
         watched, unwatched = _watched(spec, reader)
-    approvals = reader.records.approvals(spec)
+    approvals = reader.records.some_approvals(spec, newest=ENTRIES)
     releases = _releases(spec, reader) if state and reader.reads(spec, *OF_RELEASES) else []
     return {
         "now": now, "state": state, "course": newest, "curves": curves, "watch": watched, "unwatched": unwatched,
         "coming": coming.coming(spec, state, watched.get("judgement")) if state else None,
-        "releases": releases,
-        "events": events, "approvals": approvals[-ENTRIES:], "entries": len(approvals),
-        "approved": _approved(approvals, releases), "refresh": REFRESH_SECONDS if state and state.challenger else None,
+        "releases": releases, "returnable": any(not one.serves and not one.barred for one in releases),
+        "events": events, "approvals": approvals,
+        "entries": approvals[-1].sequence if approvals else 0, "approved": _approved(spec, reader, releases),
+        "asked": bool(signed.unanswered(spec, reader)),
+        **WORDS, "refresh": REFRESH_SECONDS if state and state.challenger else None,
     }  # fmt: skip
 
 
@@ -66,7 +82,6 @@ def drawn(spec: UseCase, view: View, content: dict[str, Any]) -> dict[str, Any]:
     return {
         "traffic": pictures.traffic() if pictures else "",
         "figures": pictures.figures() if pictures else [],
-        "event_words": WORDS,
         "served": {one.name: _served(spec, view, one) for one in content["releases"]},
     }
 
@@ -91,11 +106,13 @@ def _releases(spec: UseCase, reader: Reader) -> list[Any]:
     return list(reversed(rollback.choices(spec, reader.services)))
 
 
-def _approved(approvals: list[Any], releases: list[Any]) -> int | None:
+def _approved(spec: UseCase, reader: Reader, releases: list[Any]) -> int | None:
     """The newest version that the record has as approved, nothing later, and that no release was made of."""
-    newest: dict[int, str] = {entry.version: entry.event for entry in approvals if entry.version}
+    read = partial(reader.records.some_approvals, spec)
     released = {version for one in releases for version in (one.model_version, one.proof)}
-    return max((v for v, event in newest.items() if event == "approved" and v not in released), default=None)
+    waiting = sorted({entry.version for entry in read(event="approved", newest=APPROVED)} - released)
+    newest: dict[int, str] = {entry.version: entry.event for entry in (read(version=waiting) if waiting else [])}
+    return max((version for version, event in newest.items() if event == "approved"), default=None)
 
 
 def _served(spec: UseCase, view: View, one: Any) -> Any:

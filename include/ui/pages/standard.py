@@ -17,19 +17,21 @@ from include.governance.standard.model import Component, Function, Row
 from include.governance.standard.states import Answer, State, combined, connected, judged
 from include.specification.loader import usecases
 from include.ui import navigation
-from include.ui.access import SIGNED_IN
+from include.ui.access import SIGNED_IN, http_errors
+from include.ui.component_use import Record, Use, recorded
 from include.ui.language import marked
 from include.ui.probe_words import LEVELS, WORDS, Told, told
 from include.ui.probing import ASKING, probing
 from include.ui.view import View, ViewDep
 
 NAMED = ("service:", "dag:", "table:", "metric:")
-STATES: tuple[State, ...] = ("healthy", "degraded", "down", "none")
+STATES: tuple[State, ...] = ("healthy", "partly used", "partly connected", "idle", "degraded", "down", "none")
+UNRECORDED = Record({})
 Answers = Mapping[str, Answer]
 
 
 class Shown(NamedTuple):
-    """A component as a page shows it; ``href`` is '' when no page of ours shows it."""
+    """A component as a page shows it; ``href`` is '' when no page of ours shows it, ``use`` None if no record tells."""
 
     term: Any
     state: State
@@ -39,6 +41,7 @@ class Shown(NamedTuple):
     modules: tuple[str, ...]
     href: str
     label: str
+    use: Use | None = None
 
     @property
     def players(self) -> list[str]:
@@ -56,19 +59,25 @@ def router() -> APIRouter:
 
     @pages.get("/")
     def dashboard(view: ViewDep) -> HTMLResponse:
-        return view.page("standard.html", **dashboard_shown(view, probing(view.reader.services).evidence()))
+        return view.page("standard.html", **dashboard_shown(view, *_known(view)))
 
     @pages.get("/mapping")
     def mapping(view: ViewDep) -> HTMLResponse:
-        return view.page("mapping.html", **mapping_shown(view, probing(view.reader.services).evidence()))
+        return view.page("mapping.html", **mapping_shown(view, *_known(view)))
 
     return pages
 
 
-def dashboard_shown(view: View, answers: Answers) -> dict[str, Any]:
+def _known(view: View) -> tuple[Answers, Record]:
+    """What answered now, and what was used, which are two questions."""
+    with http_errors():
+        return probing(view.reader.services).evidence(), recorded(view.reader.services)
+
+
+def dashboard_shown(view: View, answers: Answers, record: Record) -> dict[str, Any]:
     """Layers, groups and learning types with their states."""
-    layers = [(layer, [shown(view, one, answers) for one in layer.components]) for layer in LAYERS]
-    groups = [(group, [shown(view, one, answers) for one in group.components]) for group in GROUPS]
+    layers = [(layer, [shown(view, one, answers, record) for one in layer.components]) for layer in LAYERS]
+    groups = [(group, [shown(view, one, answers, record) for one in group.components]) for group in GROUPS]
     every = [one for _, components in (*layers, *groups) for one in components]
     return {
         "layers": [(layer, own, *_overall(view, own)) for layer, own in layers],
@@ -78,6 +87,7 @@ def dashboard_shown(view: View, answers: Answers) -> dict[str, Any]:
         "of_fact": {kind.fact: users(kind.fact) for each in LEARNING_TYPES for kind in each.kinds},
         "asked": asked(answers.values()),
         "waiting": waiting(answers.values()),
+        "unread": record.unread,
         "stack": stack(view, layers),
     }
 
@@ -88,9 +98,9 @@ def stack(view: View, layers: Sequence[tuple[Any, list[Shown]]]) -> list[Any]:
     return [words % {"connected": sum(one.connected for one in own), "all": len(own)} for _, own in layers]
 
 
-def mapping_shown(view: View, answers: Answers) -> dict[str, Any]:
-    """Rows with their functions, and what is not connected."""
-    rows = [_row(view, row, answers) for row in ROWS]
+def mapping_shown(view: View, answers: Answers, record: Record) -> dict[str, Any]:
+    """Rows with their functions, what is not connected, and what was never used."""
+    rows = [_row(view, row, answers, record) for row in ROWS]
     parts = [part for row in rows for _, of in row["functions"] for part in of]
     gaps = [
         (row, function, part) for row in rows for function, of in row["functions"] for part in of if not part.connected
@@ -99,45 +109,52 @@ def mapping_shown(view: View, answers: Answers) -> dict[str, Any]:
         "rows": rows,
         "gaps": gaps,
         "parts": parts,
+        "unused": [part for part in parts if part.connected and part.use and not part.use.newest],
         "asked": asked(answers.values()),
         "waiting": waiting(answers.values()),
+        "unread": record.unread,
     }
 
 
-def _row(view: View, row: Row, answers: Answers) -> dict[str, Any]:
+def _row(view: View, row: Row, answers: Answers, record: Record) -> dict[str, Any]:
     functions: list[tuple[Function, list[Shown]]] = [
-        (function, [shown(view, part, answers) for part in function.parts]) for function in row.functions
+        (function, [shown(view, part, answers, record) for part in function.parts]) for function in row.functions
     ]
+    parts = [part for function in row.functions for part in function.parts]
     every = [part for _, of in functions for part in of]
     there = sum(part.connected for part in every)
     return {
         "group": row.group,
-        "component": shown(view, row.component, answers),
+        "component": shown(view, row.component, answers, record, parts),
         "functions": functions,
         "there": there,
         "all": len(every),
-        "connected": there > 0,
+        "connected": "all" if there == len(every) else "some" if there else "",
         "ill": any(part.state in ("degraded", "down") for part in every),
     }
 
 
-def shown(view: View, component: Component, answers: Answers) -> Shown:
-    """The component with its evidence, and the first page of it that the reader is served."""
+def shown(
+    view: View, component: Component, answers: Answers, record: Record = UNRECORDED, parts: Sequence[Component] = ()
+) -> Shown:
+    """The component with its evidence, and the first page of it that the reader is served; ``parts`` are a row's."""
     evidence = [told(view, probe, answers[probe]) for probe in component.probes]
-    state = judged({probe: answers[probe] for probe in component.probes})
-    place = _place(view, component.pages, evidence)
+    every = [component, *parts]
+    use = record.use(every)
+    state = judged({probe: answers[probe] for probe in component.probes}, use is None or use.newest is not None)
+    probed = [one.answer.facts.get("usecase", "") for one in evidence if not one.probe.startswith("spec:")]
+    place = _place(view, component.pages, record.usecase(every, probed))
     href = f"{view.links.moebius}/{place.path}" if place else ""
     label = view.text(place.label) if place else ""
     modules, word = component.modules, view.text(WORDS[state])
-    return Shown(component.term, state, LEVELS[state], word, evidence, modules, href, label)
+    return Shown(component.term, state, LEVELS[state], word, evidence, modules, href, label, use)
 
 
-def _place(view: View, paths: Iterable[str], evidence: Sequence[Told]) -> navigation.Place | None:
-    """The first of these pages that there is for the reader, of the use case that the evidence names."""
-    named = [usecase for one in evidence if (usecase := one.answer.facts.get("usecase"))]
-    usecase = next(iter(named), next((spec.name for spec in usecases()), ""))
+def _place(view: View, paths: Sequence[str], usecase: str) -> navigation.Place | None:
+    """The first of these pages that there is for the reader; the overview when there is no use case to look at."""
     labels = {place.path: place.label for place in (*navigation.PLACES, *navigation.OF_USECASE, PIPELINE)}
-    places = [navigation.Place(path, labels[path]) for path in paths if path in labels]
+    own = [path for path in paths if usecase or "{usecase}" not in path]
+    places = [navigation.Place(path, labels[path]) for path in (own or [""] * bool(paths))]
     return next(iter(navigation.offered(places, view.reader.role, usecase)), None)
 
 

@@ -7,17 +7,17 @@ from fastapi import APIRouter, Response
 from fastapi.responses import HTMLResponse
 from markupsafe import Markup
 
-from include.contracts.approval import ApprovalEntry
 from include.contracts.evaluation import Cell, Verdict
-from include.errors import NotFoundError
+from include.errors import NotFoundError, ServiceError
 from include.evaluation import margins
 from include.evaluation.metrics import direction
-from include.governance import approval, dossier, stages
+from include.governance import approval, stages
 from include.governance.dossier import Dossier
 from include.specification.loader import load_usecase
 from include.specification.usecase import UseCase
+from include.ui import code_words, signed
 from include.ui import verdict_words as words
-from include.ui.access import SIGNED_IN, Reader, http_errors
+from include.ui.access import SIGNED_IN, Named, Reader, http_errors
 from include.ui.charts import drawing, forest
 from include.ui.charts import verdict as charts
 from include.ui.charts.alone import standing_alone
@@ -27,8 +27,6 @@ from include.ui.view import View, ViewDep
 
 SHOWN = 20
 """Newest verdicts that the page lists."""
-REFITS_WITHIN = 12
-"""Entries after a verdict among which the registration of its refit is looked for: it follows the approval."""
 TABLES = ("verdicts", "approvals")
 KINDS = {"slice": marked("Slices of the new test set"), "fairness": marked("Fairness between groups")}
 
@@ -42,11 +40,11 @@ def router() -> APIRouter:
         return _page(view, usecase, None, None)
 
     @pages.get("/{usecase}/{version}")
-    def of_version(view: ViewDep, usecase: str, version: int, entry: int | None = None) -> HTMLResponse:
+    def of_version(view: ViewDep, usecase: str, version: Named, entry: Named | None = None) -> HTMLResponse:
         return _page(view, usecase, version, entry)
 
     @pages.get("/{usecase}/{version}/picture.svg")
-    def picture(view: ViewDep, usecase: str, version: int, entry: int | None = None) -> Response:
+    def picture(view: ViewDep, usecase: str, version: Named, entry: Named | None = None) -> Response:
         """For the required action, which shows images of the same origin."""
         with http_errors():
             spec = load_usecase(usecase)
@@ -68,11 +66,25 @@ def _page(view: View, usecase: str, version: int | None, entry: int | None) -> H
         content = shown(spec, view.reader, version, entry)
     found, beside = content["dossier"], view.query.get("card") == "beside"
     drawn = Drawn(spec, view, found.verdict) if found else None
+    code = _refit_code(spec, view, found) if found else ""
     to = partial("{}/verdicts/{}/{}?entry={}".format, view.links.moebius, spec.name)
-    page = view.page("verdict.html", spec, words=words, drawn=drawn, beside=beside, to=to, **content)
+    page = view.page("verdict.html", spec, words=words, drawn=drawn, beside=beside, to=to, refit_code=code, **content)
     if beside:
         page.headers[POLICY] = policy(frame_src="'self'")
     return page
+
+
+def _refit_code(spec: UseCase, view: View, found: Dossier) -> str | None:
+    """That other code fitted the refit than what was judged; '' where it is the same, None without MLflow."""
+    if found.refit is None:
+        return ""
+    read = partial(view.reader.services.adapters.experiment_reader.registered, spec.name)
+    try:
+        return code_words.on_other_code(read(found.refit).tags, read(found.judged.version).tags, view.text)
+    except NotFoundError:
+        return ""
+    except ServiceError:
+        return None
 
 
 def shown(spec: UseCase, reader: Reader, version: int | None = None, entry: int | None = None) -> dict[str, Any]:
@@ -106,15 +118,7 @@ def _dossier(spec: UseCase, reader: Reader, version: int | None, entry: int | No
         wanted = {"version": approval.proof_version(registered, version)}
     named = {"sequence": entry} if entry is not None else {"newest": 1}
     verdicts = read(event="verdict", **wanted, **named)
-    return _with_history(read, verdicts[-1]) if verdicts else None
-
-
-def _with_history(read: Any, judged: ApprovalEntry) -> Dossier:
-    """The verdict with all that is recorded of its versions, and the registration of its refit."""
-    of = dossier.versions_of(Verdict.model_validate(judged.facts["verdict"]))
-    after = (judged.sequence, judged.sequence + REFITS_WITHIN)
-    since = read(event="registered", within={"sequence": after})
-    return Dossier(judged, dossier.joined(read(version=of), since))
+    return signed.with_history(spec, reader, verdicts[-1]) if verdicts else None
 
 
 def _require_known(spec: UseCase, reader: Reader, version: int) -> None:
@@ -128,8 +132,7 @@ def _asked_of(spec: UseCase, found: Dossier | None) -> dict[str, Any] | None:
         return None
     stage = stages.wanted(spec, found.history, found.judged)
     there = sum(e.facts["stage"] == stage.name for e in stages.agreed(found.history, found.judged))
-    form = "approve" if found.form == 1 else f"approve_{found.form}"
-    return {"stage": stage, "number": there + 1, "until": stages.expires_at(spec, found.judged), "form": form}
+    return {"stage": stage, "number": there + 1, "until": stages.expires_at(spec, found.judged)}
 
 
 def image(spec: UseCase, verdict: Verdict, text: words.Text) -> dict[str, Any]:
@@ -165,6 +168,18 @@ class Drawn:
         rows = {key: words.cell_row(cell, self._text) for key, cell in self.cells.items()}
         within = forest.domain(list(rows.values()))
         return self._view.small_picture(forest.bullet(rows[name], within=within), rows[name]["label"])
+
+    def sizes(self) -> dict[str, Any] | None:
+        """What the new test set counts as for the value of D and for the difference D-C; None where rows count alone.
+
+        ``alike`` says why.
+        """
+        sample, cell = self._verdict.samples.get("new"), self.cells.get("D")
+        gain = self._verdict.differences.get(f"D-C {self._spec.metrics.primary}")
+        if not (sample and cell and gain) or sample.unit == "row":
+            return None
+        sizes = {"value": cell.figure.effective_n or sample.rows, "difference": gain.effective_n or sample.rows}
+        return {"alike": words.ALIKE.get(sample.unit, words.ALIKE_IN_BLOCKS), "rows": sample.rows, **sizes}
 
     def differences(self) -> Markup:
         rows = [words.difference_row(one, self._text) for one in self.compared]

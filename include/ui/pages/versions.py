@@ -11,17 +11,19 @@ from fastapi.responses import HTMLResponse
 from markupsafe import Markup
 
 from include.contracts.approval import ApprovalEntry
-from include.contracts.development import DatasetRef
+from include.contracts.development import DatasetRef, RegisteredVersion
 from include.contracts.evaluation import Verdict
-from include.contracts.period import from_to
+from include.contracts.period import from_to, periods_text
 from include.development import side_by_side
 from include.development.side_by_side import Both, Side
 from include.errors import NotFoundError, ServiceError
+from include.evaluation.metrics import direction
 from include.governance import approval
 from include.specification.loader import load_usecase
 from include.specification.usecase import UseCase
+from include.ui import code_words, lengths
 from include.ui import verdict_words as words
-from include.ui.access import SIGNED_IN, Reader, http_errors
+from include.ui.access import SIGNED_IN, Named, Reader, http_errors
 from include.ui.charts import forest
 from include.ui.charts import versions as charts
 from include.ui.language import marked
@@ -43,7 +45,7 @@ def router() -> APIRouter:
     pages = APIRouter(prefix="/versions", dependencies=SIGNED_IN, default_response_class=HTMLResponse)
 
     @pages.get("/{usecase}")
-    def page(view: ViewDep, usecase: str, a: int | None = None, b: int | None = None) -> HTMLResponse:
+    def page(view: ViewDep, usecase: str, a: Named | None = None, b: Named | None = None) -> HTMLResponse:
         with http_errors():
             spec = load_usecase(usecase)
             content = shown(spec, view.reader, a, b)
@@ -66,6 +68,7 @@ def shown(spec: UseCase, reader: Reader, a: int | None = None, b: int | None = N
         "sides": sides,
         "missing": missing,
         "verdict": _together(spec, reader, registered, chosen),
+        "direction": direction(spec.metrics.primary),
         "in_mlflow": partial(reader.services.adapters.experiment_reader.page, spec.name),
     }
 
@@ -120,11 +123,22 @@ def _side(spec: UseCase, reader: Reader, version: int) -> Side:
         registered = pool.submit(tracker.registered, spec.name, version)
         texts = {path: pool.submit(_text, read, path) for path in ("dataset.json", "importance.json", "slices.json")}
         found = {path: json.loads(text.result() or "null") for path, text in texts.items()}
-    dataset = found["dataset.json"]
+    dataset, known = found["dataset.json"], registered.result()
     return Side(
-        registered.result(), DatasetRef.model_validate(dataset) if dataset else None,
+        known, _proof(spec, reader, known), DatasetRef.model_validate(dataset) if dataset else None,
         found["importance.json"] or [], found["slices.json"] or [],
     )  # fmt: skip
+
+
+def _proof(spec: UseCase, reader: Reader, version: RegisteredVersion) -> RegisteredVersion | None:
+    """What was judged, of a refit."""
+    proof = version.tags.get("refit_of", "").rpartition("/")[2]
+    if not proof.isdecimal():
+        return None
+    try:
+        return reader.services.adapters.experiment_reader.registered(spec.name, int(proof))
+    except NotFoundError:
+        return None
 
 
 def _text(read: Callable[[str], str], path: str) -> str:
@@ -178,12 +192,46 @@ class Drawn:
         """What each was trained on, in numbers."""
         told = [self._dataset(side.dataset) for _, side in self._both]
         names = dict.fromkeys([*told[0], *told[1]])
-        return [Both(name, *(one.get(name, NONE) for one in told)) for name in names]
+        lines = [Both(name, *(one.get(name, NONE) for one in told)) for name in names]
+        revisions = [code_words.revision(side.registered.tags) for _, side in self._both]
+        code = Both(self._text(marked("code revision")), *(code_words.code(one, self._text) for one in revisions))
+        return [*lines, code] if any(revisions) else lines
+
+    def other_code(self, who: str) -> str:
+        """That other code fitted the refit than its proof, or that nobody can tell; '' else."""
+        side = dict(self._both)[who]
+        return code_words.on_other_code(side.registered.tags, side.proof.tags, self._text) if side.proof else ""
+
+    def proofs(self) -> list[tuple[str, int, str]]:
+        """Of each refit its name, its proof, and the parameters in which they differ, from proof to refit."""
+        return [
+            (
+                self.names[who],
+                side.proof.version,
+                ", ".join(f"{line.name} {line.a or NONE} → {line.b or NONE}" for line in side_by_side.refitted(side)),
+            )
+            for who, side in self._both
+            if side.proof
+        ]
+
+    def tested(self, who: str) -> str:
+        """The periods of the test set of a version; '' when they are not known."""
+        dataset = dict(self._both)[who].dataset
+        return periods_text(dataset.test.periods) if dataset else ""
+
+    @property
+    def on_one_test_set(self) -> bool:
+        """Whether both were tested on the very same rows."""
+        tested = [side.dataset.test.content_hash for _, side in self._both if side.dataset]
+        return len(tested) == 2 and tested[0] == tested[1]
 
     def _dataset(self, dataset: DatasetRef | None) -> dict[str, str]:
         if dataset is None:
             return {}
-        rows = {self._text(PARTS[part]): f"{getattr(dataset, part).rows:,}" for part in side_by_side.PARTS}
+        rows = {
+            self._text(PARTS[part]): f"{getattr(dataset, part).rows:,} ({periods_text(getattr(dataset, part).periods)})"
+            for part in side_by_side.PARTS
+        }
         return {
             self._text(marked("dataset")): dataset.name,
             **rows,
@@ -200,16 +248,24 @@ class Drawn:
         names = side_by_side.axis(self._a.dataset, self._b.dataset)
         places = {period: place for place, period in enumerate(names)}
         rows = [
-            {**span._asdict(), "who": self.names[who], "said": self._spoken(who, span)}
+            {**run._asdict(), "who": self.names[who], "said": self._spoken(who, side, run)}
             for who, side in self._both
-            if side.dataset
-            for span in side_by_side.spans(side.dataset, places)
+            for run in side_by_side.runs(side, places, self._spec.calendar)
         ]
         label = self._text(marked("Periods that each version learned from and was tested on"))
         return self._view.picture(lambda width: charts.periods(rows, names, width), label) if rows else Markup("")
 
-    def _spoken(self, who: str, span: side_by_side.Span) -> str:
-        return f"{self.names[who]}, {self._text(PARTS[span.part])}: {from_to(span.first, span.last)}"
+    def _spoken(self, who: str, side: Side, run: side_by_side.Run) -> str:
+        said = f"{self.names[who]}, {self._text(PARTS[run.part])}: {from_to(run.first, run.last)}"
+        if run.part == "validation" and (length := side_by_side.validates_for(side)):
+            said += self._text(marked(", the last %(length)s of it")) % {
+                "length": lengths.span(self._view.language, length)
+            }
+        if side.proof and run.part != "train":
+            said += "\n" + self._text(
+                marked("of the proof, model %(proof)s: the refit has learned from these rows too")
+            ) % {"proof": side.proof.version}
+        return said
 
     # -- parameters and metrics
     def parameters(self) -> list[Both]:

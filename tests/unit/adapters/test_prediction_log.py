@@ -192,7 +192,7 @@ def test_what_could_not_be_looked_up_is_a_column_of_its_own(tmp_path: Path) -> N
 def test_what_the_log_says_that_it_lacks_is_no_row_and_nothing_unreadable(tmp_path: Path) -> None:
     hours = {1360000000: 2, 1360003600: 1, 1363000000: 1}  # of February, February and March
     lost = [{"release": "r0001", "hour": hour, "rows": rows} for hour, rows in hours.items()]
-    gap = json.dumps({"gap": {"since": FIRST, "until": FIRST + 60, "reason": "no space", "lost": lost}}) + "\n"
+    gap = json.dumps({"gap": {"since": FIRST, "until": 1.4e9, "reason": "no space", "lost": lost}}) + "\n"
     broken = gap.replace("1363000000", "null")
     (tmp_path / "a.jsonl").write_text(line(1) + gap + line(2) + broken)
     (batch,) = spool(tmp_path).unshipped()
@@ -202,8 +202,24 @@ def test_what_the_log_says_that_it_lacks_is_no_row_and_nothing_unreadable(tmp_pa
         ("r0001", "2013-03", 1),
     ]
     assert {one.source for one in batch.lost} == {f"a.jsonl:{len(line(1))}"}
-    assert (batch.lost[0].until - batch.lost[0].since).total_seconds() == 60
+    assert (batch.lost[0].until - batch.lost[0].since).total_seconds() == 1.4e9 - FIRST
     assert len(batch.unreadable) == 1
+
+
+@pytest.mark.parametrize(
+    "of",
+    [
+        {"rows": 10**30}, {"rows": 2**63}, {"rows": -5}, {"rows": 0}, {"rows": True}, {"rows": 1.5},
+        {"hour": True}, {"hour": 1e300}, {"hour": 1360000000000}, {"hour": 0}, {"hour": 253370764800},
+        {"release": ""}, {"release": [1]},
+    ],
+)  # fmt: skip
+def test_a_gap_that_no_table_can_hold_is_kept_aside_and_stops_nothing(tmp_path: Path, of: dict[str, object]) -> None:
+    lost = [{"release": "r0001", "hour": 1360000000, "rows": 2} | of]
+    gap = json.dumps({"gap": {"since": FIRST, "until": FIRST + 1e8, "reason": "no space", "lost": lost}}) + "\n"
+    (tmp_path / "a.jsonl").write_text(line(1) + gap + line(2))
+    (batch,) = spool(tmp_path).unshipped()
+    assert (list(batch.rows["request_id"]), batch.lost, len(batch.unreadable)) == (["q1", "q2"], (), 1)
 
 
 def test_a_record_that_a_cut_line_swallowed_is_found(tmp_path: Path) -> None:

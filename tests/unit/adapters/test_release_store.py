@@ -55,6 +55,19 @@ def test_a_damaged_manifest_is_read_from_its_copy(
     assert packaged(store, tmp_path / "staged", 3) == "r0003"
 
 
+def test_the_newest_is_the_last_that_is_whole_and_a_list_looks_at_each_once(
+    store: DirectoryReleases, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks = []
+    monkeypatch.setattr(store, "_given", lambda usecase: looks.append(usecase) or ["r0001", "r0002"])
+    assert [one.name for one in store.all("cats")] == ["r0001", "r0002"]
+    assert looks == ["cats"]
+    assert store.newest("cats") == store.get("cats", "r0002")
+    for file in (tmp_path / "cats" / "r0002").glob("*release.json*"):
+        file.write_text("{")
+    assert store.newest("cats") == store.get("cats", "r0001")
+
+
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != MISSING])
 def test_without_a_copy_it_stops_itself_only(store: DirectoryReleases, tmp_path: Path, kind: str) -> None:
     manifest = tmp_path / "cats" / "r0001" / "release.json"

@@ -19,6 +19,7 @@ PIECES = [
 TEXTS = st.text(alphabet="aB1_ -.$bcé\n\x1cſ٣K\u00a0", max_size=5)
 
 
+@pytest.mark.slow
 def test_any_pattern_finds_in_a_scan_what_python_finds() -> None:
     with duckdb.connect() as connection:
         patterns.register(connection)

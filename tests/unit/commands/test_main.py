@@ -1,11 +1,13 @@
 """The command line: what it offers, what it says when something is wrong, and that help costs no heavy import."""
 
+import os
 import re
 import subprocess
 import sys
 import tomllib
 from collections.abc import Iterator
 from importlib import import_module
+from pathlib import Path
 
 import pytest
 from typer.main import get_command
@@ -81,3 +83,38 @@ def test_the_console_script_of_the_project_is_this_one() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     module, _, name = project["scripts"]["moebius"].partition(":")
     assert getattr(import_module(module), name) is run
+
+
+@pytest.mark.parametrize("words", [("status",), ("audit", "search"), ("read", "flight_delay.events", "viewer")])
+@pytest.mark.parametrize("setting", ["HOME", "AUDIT_CHECKPOINTS"])
+def test_a_state_root_that_cannot_be_used_is_one_line(words: tuple[str, ...], setting: str, tmp_path: Path) -> None:
+    """Read by a process of its own: the settings are those of a process."""
+    (tmp_path / "file").write_text("")
+    places = {"MOEBIUS_HOME": str(tmp_path / "home"), f"MOEBIUS_{setting}": str(tmp_path / "file")}
+    code = "import sys; from include.commands.main import run; run()"
+    done = subprocess.run(
+        [sys.executable, "-c", code, *words], cwd=ROOT, capture_output=True, text=True, env={**os.environ, **places},
+        check=False,
+    )  # fmt: skip
+    if done.returncode:
+        assert done.stderr.count("\n") == 1, done.stderr
+        assert "Traceback" not in done.stderr
+    if setting == "HOME" and words[0] == "status":
+        assert f"SettingsError: MOEBIUS_HOME='{tmp_path / 'file'}' cannot be used: " in done.stderr
+
+
+def test_a_table_is_named_by_its_last_word(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    assert moebius(monkeypatch, "read", "../../etc.events", "viewer") == 1
+    assert "no use case '../../etc'" in capsys.readouterr().err
+
+
+def test_no_column_of_the_status_vanishes_in_a_narrow_terminal(tmp_path: Path) -> None:
+    place = {"MOEBIUS_HOME": str(tmp_path / "home"), "COLUMNS": "40"}
+    code = "import sys; from include.commands.main import run; run()"
+    done = subprocess.run(
+        [sys.executable, "-c", code, "status"], cwd=ROOT, capture_output=True, text=True, env={**os.environ, **place},
+        check=True,
+    )  # fmt: skip
+    rows = [line for line in done.stdout.splitlines() if line.startswith("│")]
+    assert [line for line in rows if "redis" in line and "not" in line]
+    assert all(len(line) <= 40 for line in rows)

@@ -6,9 +6,11 @@ import json
 import os
 import pty
 import re
-import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
+from threading import Thread
 
 import pyarrow as pa
 import pytest
@@ -59,29 +61,36 @@ def test_a_missing_value_and_an_empty_text_of_a_csv_export_are_told_apart(capsys
     assert printed(capsys, rows, "csv").splitlines() == ["a,b,c", '"",true,1.5', ",,", '"say ""no""",false,2.0']
 
 
-def on_terminal(width: int, columns: int) -> str:
+def on_terminal(patch: pytest.MonkeyPatch, width: int, columns: int) -> str:
     """What a terminal of this width gets to see of so many columns."""
-    script = f"from tests.unit.commands.test_read import *; rows_shown.show(stored({columns}), 'auto', 'title')"
     ours, theirs = pty.openpty()
-    surroundings = os.environ | {"COLUMNS": str(width), "TERM": "xterm"}
-    ran = subprocess.Popen([sys.executable, "-c", script], stdout=theirs, stderr=theirs, env=surroundings)
-    os.close(theirs)
-    shown = b""
-    try:
-        while part := os.read(ours, 65536):
-            shown += part
-    except OSError:  # how Linux says that the terminal was closed
-        pass
-    assert ran.wait() == 0, shown
-    return re.sub(r"\x1b\[[0-9;]*m", "", shown.decode())
+    shown: list[bytes] = []
+    reader = Thread(target=lambda: shown.extend(_parts(ours)))
+    reader.start()
+    with open(theirs, "w", encoding="utf-8") as terminal, patch.context() as here:  # noqa: PTH123 - a descriptor
+        here.setenv("COLUMNS", str(width))
+        here.setenv("TERM", "xterm")
+        here.setattr(sys, "stdout", terminal)
+        rows_shown.show(stored(columns), "auto", "title")
+    reader.join()
+    os.close(ours)
+    return re.sub(r"\x1b\[[0-9;]*m", "", b"".join(shown).decode())
 
 
-def test_a_table_that_is_too_wide_for_the_terminal_is_shown_row_by_row() -> None:
-    shown = on_terminal(80, 30)
+def _parts(terminal: int) -> Iterator[bytes]:
+    with suppress(OSError):  # how Linux says that the other end was closed
+        while part := os.read(terminal, 65536):
+            yield part
+
+
+def test_a_table_that_is_too_wide_for_the_terminal_is_shown_row_by_row(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    shown = on_terminal(monkeypatch, 80, 30)
     assert "row 1" in shown
     assert re.search(r"column_29 +29 of a row", shown)
     assert "\\x1b[31mred" in shown
-    narrow = on_terminal(80, 1)
+    narrow = on_terminal(monkeypatch, 80, 1)
     assert "row 1" not in narrow
     assert re.search(r"\[/red\] +│ 0 of a row", narrow)
 

@@ -165,6 +165,7 @@ def test_what_no_calendar_has_is_no_period(key: str, why: str) -> None:
         Period(key)
 
 
+@pytest.mark.slow
 @given(st.sampled_from(RHYTHMS), st.text(max_size=20))
 def test_a_text_is_a_period_or_is_refused(every: Every, text: str) -> None:
     try:
@@ -249,3 +250,24 @@ def test_the_longest_spans_can_be_counted_from_any_period(text: str, key: str) -
     start = Calendar(every=period.every).start(period)
     assert Span(text).before(start).year in (1912, 1913)
     assert Span(text).after(start).year in (2112, 2113)
+
+
+@pytest.mark.parametrize("unit", RHYTHMS)
+@given(MOMENTS, st.sampled_from(ZONES))
+@example(datetime(2013, 11, 3, 6, 30, tzinfo=UTC), "America/New_York")  # 01:30 for the second time
+def test_no_time_before_or_after_a_moment_is_that_moment(unit: str, moment: datetime, zone: str) -> None:
+    none = Span(f"0 {unit}s")
+    assert none.before(moment, zone) == none.after(moment, zone) == moment
+
+
+@given(SPANS, st.datetimes(datetime(2001, 1, 1), datetime(2037, 12, 31), timezones=st.just(UTC)))
+def test_no_span_of_that_clock_is_longer_than_its_longest(span: Span, moment: datetime) -> None:
+    assert span.after(moment) - moment <= timedelta(hours=span.longest)
+    assert moment - span.before(moment) <= timedelta(hours=span.longest)
+
+
+@pytest.mark.parametrize(
+    ("text", "days"), [("1 month", 31), ("2 months", 62), ("7 months", 215), ("12 months", 366), ("9 days", 9)]
+)
+def test_the_longest_span_in_days(text: str, days: int) -> None:
+    assert Span(text).longest == days * 24

@@ -38,6 +38,7 @@ def test_one_spelling_keeps_every_digit_of_an_integer(number: int) -> None:
     assert category(np.int64(number)) == as_text(pd.Series([number, None], dtype="Int64"))[0] == str(number)
 
 
+@pytest.mark.slow
 @given(st.text())
 def test_one_spelling_of_a_text_is_the_text(text: str) -> None:
     assert category(text) == text

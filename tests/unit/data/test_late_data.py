@@ -1,10 +1,19 @@
 """Which days are asked for again, and what is run again."""
 
-from include.contracts.calendar import Span
+from collections.abc import Iterator
+from pathlib import Path
+
+import pandas as pd
+import pyarrow as pa
+import pytest
+
+from include.contracts.calendar import Span, Window
 from include.contracts.period import Period
-from include.data import late_data
+from include.data import ingestion, late_data
+from include.specification.data import Periods, Source
 from include.specification.loader import load_usecase
 from include.specification.usecase import UseCase
+from tests.unit.development.frames import MemoryLake
 
 SPEC = load_usecase("flight_delay")
 MAY = Period("2013-05")
@@ -68,3 +77,33 @@ def test_what_was_published_before_the_first_period_was_moved_is_not_run_again()
 def test_a_month_that_was_never_published_is_not_run_again() -> None:
     assert late_data.to_run_again(SPEC, MAY, months("2013-04"), months("2013-03")) == []
     assert late_data.to_run_again(SPEC, MAY, months(), months("2013-04")) == []
+
+
+class StillFeed:
+    """A source of readings that never changes, by the clock of a zone."""
+
+    def __init__(self, readings: pd.DataFrame) -> None:
+        self._readings = readings
+
+    def read(self, source: Source, window: Window | None) -> Iterator[pa.RecordBatch]:
+        yield from pa.Table.from_pandas(self._readings, preserve_index=False).to_batches()
+
+
+@pytest.mark.parametrize("zone", ["America/St_Johns", "America/Havana", "Australia/Lord_Howe"])
+@pytest.mark.parametrize("every", ["day", "month"])
+def test_nothing_is_late_where_nothing_changed_though_a_clock_showed_the_day_before_again(
+    every: str, zone: str, tmp_path: Path
+) -> None:
+    periods = {"day": "2010-11-01..2010-11-09", "month": "2010-10..2010-11"}[every]
+    first, *_, last = Period.ranged(periods)
+    asked = {"first": first, "timezone": zone, "schedule": "@daily"}
+    source = SPEC.sources["weather"].model_copy(update={"late": Span("9 days"), "timezone": zone})
+    spec = SPEC.model_copy(update={"periods": Periods.model_validate(asked), "sources": {"weather": source}})
+    hours = pd.date_range("2010-09-29", "2010-12-03", freq="30min", tz="UTC")
+    numbers = {name: 1.0 for name, kind in source.columns.items() if kind == "number"}
+    connector = StillFeed(pd.DataFrame({"origin": "EWR", "time_hour": hours}).assign(**numbers))
+    lake, landing = MemoryLake({}), tmp_path / "landing"
+    for period in Period.ranged(periods):
+        ingestion.collect(spec, period, landing, tmp_path / period, lambda *_: connector)
+        late_data.record(spec, period, tmp_path / period, lake)
+    assert late_data.changed(spec, last.shift(1), landing, tmp_path / "again", lake, lambda *_: connector) == []

@@ -2,12 +2,13 @@
 
 from pathlib import Path
 
+import ibis
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from include.contracts.period import Period
-from include.data.processing import check_labels
+from include.data.processing import check_labels, untranslated
 from include.errors import DataError
 from tests.unit.development.tasks import task_spec
 
@@ -32,3 +33,10 @@ def test_a_label_that_would_be_cast_is_not_published(task: str, labels: pa.Array
 def test_a_label_that_is_not_known_yet_is_left_empty(tmp_path: Path) -> None:
     pq.write_table(pa.table({"label": pa.array([None, True, False])}), tmp_path / "events.parquet")
     check_labels(task_spec("binary"), Period("2013-04"), tmp_path / "events.parquet")
+
+
+def test_an_expression_that_duckdb_cannot_be_asked_is_said_before_there_are_rows() -> None:
+    table = ibis.table({"read_at": "timestamp('UTC', 6)"}, name="readings")
+    at = table.read_at.cast("timestamp('UTC')")
+    assert "take the parts of a time from <column>.cast('timestamp')" in untranslated(table.select(hour=at.hour()))
+    assert untranslated(table.select(hour=at.cast("timestamp").hour())) == ""

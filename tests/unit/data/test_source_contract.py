@@ -154,7 +154,8 @@ ID = UUID("12345678-1234-5678-1234-567812345678")
         (7.0, "7.0"), (7, "7"), (True, "true"), (2**70, str(2**70)), (b"1.10", "1.10"), (Decimal("0E-3"), "0.000"),
         ({"a": [b"1.10", None, True, "x"]}, '{"a": [1.10, null, true, "x"]}'), (ID, str(ID)),
         (date(2013, 3, 1), "2013-03-01"), (AT, "2013-03-10T09:30:00+00:00"), (np.int64(3), "3"),
-        (pd.NA, None), (pd.NaT, None), (float("nan"), None),
+        (pd.NA, None), (pd.NaT, None), (float("nan"), None), (np.datetime64("2013-03-01"), "2013-03-01"),
+        (np.float32(0.5), "0.5"), (np.array([2, 1]), "[2, 1]"),
     ],
 )  # fmt: skip
 def test_a_value_becomes_text_by_itself_and_not_by_its_neighbours(value: Any, text: str | None) -> None:
@@ -187,11 +188,17 @@ def test_how_a_value_is_read_never_depends_on_its_neighbours(value: Any, neighbo
 @pytest.mark.parametrize(
     ("kind", "values"),
     [
+        ("string", [{"b", "a"}]), ("string", [frozenset("b")]), ("string", [np.timedelta64(1, "D")]),
+        ("timestamp", [np.datetime64("2013-03")]),
         ("string", ["\ud800"]), ("string", [b"\xff"]), ("string", [timedelta(1)]), ("string", [object()]),
         ("integer", [True]), ("integer", [2**63]), ("integer", [AT]), ("integer", ["1e999999999"]), ("integer", [""]),
         ("integer", [5.341436114190229e16]), ("integer", ["5.341436114190229e+16"]), ("integer", [2.0**60]),
         ("number", [False]), ("number", [float("inf")]), ("number", ["Infinity"]), ("number", [b"1e400"]),
         ("number", [2**53 + 1]), ("number", ["9007199254740993"]), ("number", [Decimal("9007199254740993.0")]),
+        ("number", [b"1e-400"]), ("number", ["-2e-324"]), ("number", [Decimal("1E-500")]),
+        ("number", ["1e-" + "9" * 20]), ("integer", np.array([123456792], "f4")), ("integer", ["1e3.0"]),
+        ("boolean", ["true.0"]), ("string", np.array([(1, 2)], "i4,i4")),
+        ("timestamp", np.array(["2013-03-10T09"], "datetime64[h]")), ("string", np.array([1j])),
         ("boolean", [0.5]), ("timestamp", [0]), ("timestamp", ["0000-01-01"]),
         ("timestamp", pa.array([2**62], pa.timestamp("s"))), ("timestamp", pa.array([2**62], pa.date64())),
         ("timestamp", pa.array([2**40], pa.timestamp("s", "UTC"))), ("timestamp", pa.array([2**30], pa.date32())),
@@ -209,7 +216,14 @@ def test_of_a_time_only_the_digits_below_a_microsecond_are_cut() -> None:
     assert conformed(["1969-12-31T23:59:59.999999999"], "timestamp", without_zone="utc") == [moment]
 
 
+def test_a_number_near_zero_is_the_one_that_was_written() -> None:
+    written = ["0", "0e-400", "-0.0", b"5e-324", "4.9406564584124654e-324", 2.2250738585072014e-308, Decimal("1E-310")]
+    assert conformed(written, "number") == [0.0, 0.0, 0.0, 5e-324, 5e-324, 2.2250738585072014e-308, 1e-310]
+
+
 def test_a_large_number_is_the_one_that_was_written() -> None:
+    assert conformed(["9.9999999999999992e+22"], "number") == [1e23]
+    assert conformed(np.array([2**24], "f4"), "integer") == [2**24]
     written = [2**60, "1e23", "12345678901234567000", Decimal(2**53), 1e16]
     assert conformed(written, "number") == [float(2**60), 1e23, 12345678901234567000.0, float(2**53), 1e16]
     assert conformed(["1e3", 1e16, b"-2E2"], "integer") == [1000, 10**16, -200]

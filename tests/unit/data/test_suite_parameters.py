@@ -97,3 +97,12 @@ def test_of_a_sample_only_limits_that_follow_earlier_periods_stay(tmp_path: Path
     suite(tmp_path, fixed, {"kwargs": {"min_value": {"$PARAMETER": "t_min_rows"}}})
     values = known("day", "2013-04-01") | {"t_min_rows": 3}
     assert [c.id for c in suites.checks(tmp_path, "u", "raw", "t", values, sampled=True)] == ["c1"]
+
+
+@pytest.mark.parametrize(
+    ("every", "key", "month_days"),
+    [("day", "2011-12-29", [29]), ("day", "2011-12-31", [31]), ("week", "2011-W52", [1, 26, 27, 28, 29, 31])],
+)
+def test_a_day_that_the_zone_skipped_is_no_local_date(every: Every, key: str, month_days: list[int]) -> None:
+    values = suite_parameters.of_period(Calendar(every=every, timezone="Pacific/Apia"), Period(key))
+    assert (values["days"], values["month_days"]) == (len(month_days), month_days)

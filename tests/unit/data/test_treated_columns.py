@@ -16,6 +16,7 @@ from include.specification.loader import load_usecase, usecase_names
 
 BETWEEN, REGEX, NOT_NULL = (f"expect_column_values_to_{what}" for what in ("be_between", "match_regex", "not_be_null"))
 UNIQUE, PAIR = "expect_compound_columns_to_be_unique", "expect_column_pair_values_to_be_equal"
+WITHIN_RECORD = "expect_select_column_values_to_be_unique_within_record"
 
 
 def faults(kind: str, treatment: str, treated: bool = False, **kwargs: Any) -> list[str]:
@@ -41,11 +42,13 @@ def test_what_is_expected_of_the_value_in_clear_is_refused_with_the_stored_form(
         (NOT_NULL, {"pseudonymise", "mask", "generalise"}),
         (UNIQUE, {"pseudonymise"}),
         (PAIR, set()),
+        (WITHIN_RECORD, set()),  # a token is never the value of another column
         ("expect_column_values_to_be_null", {"pseudonymise", "mask", "generalise", "drop"}),
     ],
 )
 def test_what_means_the_same_before_and_after_the_treatment_needs_no_mark(kind: str, fine: set[str]) -> None:
-    columns = {UNIQUE: {"column_list": ["a", "tail"]}, PAIR: {"column_A": "a", "column_B": "tail"}}
+    both = {"column_list": ["a", "tail"]}
+    columns = {UNIQUE: both, WITHIN_RECORD: both, PAIR: {"column_A": "a", "column_B": "tail"}}
     told = {treatment for treatment in treated_columns.ALIKE if not faults(kind, treatment, **columns.get(kind, {}))}
     assert told == fine
 

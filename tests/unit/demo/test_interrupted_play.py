@@ -270,6 +270,7 @@ def outcome(world: World) -> dict[str, Any]:
     }
 
 
+@pytest.mark.slow
 def test_a_play_that_is_killed_at_any_step_ends_like_one_that_is_not(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:

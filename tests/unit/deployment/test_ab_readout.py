@@ -129,6 +129,7 @@ def decided(counts: tuple[np.ndarray, np.ndarray], skewed: bool, better: float =
     return calls / tests
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("skewed", [False, True])
 @pytest.mark.parametrize("clients", CLIENTS)
 def test_without_a_difference_a_heavy_client_decides_no_more_often_than_stated(clients: str, skewed: bool) -> None:

@@ -60,7 +60,7 @@ def test_a_release_with_all_its_runs() -> None:
         {
             "type": "auc",
             "value": "0.71",
-            "slice": "new test set, 2013-03 (2000 rows, as 300 independent ones)",
+            "slice": "new test set, 2013-03 (2000 rows, as 300 independent ones for this value)",
             "confidenceInterval": {"lowerBound": "0.69", "upperBound": "0.73"},
         }
     ]

@@ -39,6 +39,7 @@ def test_rows(dataset: DatasetRef) -> pd.DataFrame:
     return read_part(dataset.test)
 
 
+@pytest.mark.slow
 def test_the_model_beats_the_baseline(result: TrainingResult) -> None:
     assert result.metrics["test_roc_auc"] > 0.7 > result.metrics["baseline_test_roc_auc"] == 0.5
     assert result.metrics["test_log_loss"] < result.metrics["baseline_test_log_loss"]
@@ -129,6 +130,7 @@ def refit(dataset: DatasetRef) -> TrainingResult:
     return train(spec, build_refit(Path(dataset.path).parent, dataset), QUICK, Run(1), proved)
 
 
+@pytest.mark.slow
 def test_figures_of_a_refit_are_named_in_sample_and_those_of_its_proof_are_beside_them(
     result: TrainingResult, refit: TrainingResult
 ) -> None:

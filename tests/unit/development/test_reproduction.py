@@ -27,6 +27,7 @@ def fitted(dataset: DatasetRef, trainer: Trainer, **parameters: float) -> tuple[
     return training.fit(spec, dataset, parts, training.parameters_of(spec, parameters), Run(1)), parts
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("trainer", "tolerance"),
     [

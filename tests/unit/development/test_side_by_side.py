@@ -2,10 +2,13 @@
 
 from typing import Any
 
+from include.contracts.calendar import Calendar
 from include.contracts.development import DatasetRef, PartRef, RegisteredVersion
 from include.contracts.period import Period
 from include.development import side_by_side
 from include.development.side_by_side import Both, Side
+
+MONTHS = Calendar(every="month")
 
 
 def dataset(train: list[str], snapshots: dict[str, str]) -> DatasetRef:
@@ -55,9 +58,29 @@ def test_parts_are_runs_of_periods_on_one_axis() -> None:
     axis = side_by_side.axis(one, other, None)
     assert [str(period) for period in axis] == [f"2013-0{month}" for month in range(1, 7)]
     places = {period: place for place, period in enumerate(axis)}
-    train = [(s.begins, s.ends) for s in side_by_side.spans(one, places) if s.part == "train"]
+    train = [(s.begins, s.ends) for s in side_by_side.runs(side(1, dataset=one), places, MONTHS) if s.part == "train"]
     assert train == [(0, 2), (3, 4)]
     assert side_by_side.axis(None, None) == []
+
+
+def test_a_part_that_is_cut_within_a_period_begins_there_and_a_refit_has_learned_from_all() -> None:
+    proof, by_time = dataset(["2013-01", "2013-04"], {}), {"split.by": "time", "split.validation": "6 days"}
+    refit = proof.model_copy(update={"refit_of": "d"})
+    places = {period: place for place, period in enumerate(side_by_side.axis(proof))}
+    for one, learned in ((proof, 3 + 24 / 30), (refit, 4)):
+        found = side_by_side.runs(side(1, dataset=one, parameters=by_time), places, MONTHS)
+        spans = {(run.part, run.begins, run.ends) for run in found}
+        assert spans == {("train", 0, 1), ("train", 3, learned), ("validation", 3 + 24 / 30, 4), ("test", 5, 6)}
+    whole = side(1, dataset=proof.model_copy(update={"validates_from": Period("2013-04")}), parameters=by_time)
+    assert ("validation", 3) in {(run.part, run.begins) for run in side_by_side.runs(whole, places, MONTHS)}
+
+
+def test_a_refit_differs_from_its_proof_in_the_length_of_the_fit() -> None:
+    proof = RegisteredVersion(
+        version=4, parameters={"n_estimators": "200", "early_stopping_rounds": "30", "depth": "6"}
+    )
+    own = {"n_estimators": "180", "early_stopping_rounds": "0", "depth": "6", "refit_of": "flight_delay/4"}
+    assert side_by_side.refitted(side(5, proof=proof, parameters=own)) == [Both("n_estimators", "200", "180")]
 
 
 def test_a_period_read_from_another_snapshot_is_named() -> None:

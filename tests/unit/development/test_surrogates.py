@@ -1,11 +1,14 @@
 """Simple models of the model say what it does: known effects come back, and how faithful they are."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from include.development.explanation import permutation_importance
 from include.development.feature_groups import feature_groups, shown
 from include.development.surrogates import local_surrogate, surrogate_tree
+from include.development.trainers.label_units import LabelUnits, scaled_model
 from include.specification.usecase import UseCase
 from tests.unit.development.tasks import CLASSES, METRICS, task_parts, task_spec
 
@@ -49,6 +52,16 @@ def test_the_rules_cover_all_rows(task: str) -> None:
     assert any("strength" in rule for rule in tree.rules)
     if task == "multiclass":
         assert any(name in rule for rule in tree.rules for name in CLASSES)
+
+
+@pytest.mark.parametrize("units", [LabelUnits(0.0, 1e-9), LabelUnits(1e9, 1.0)])
+def test_the_rules_hang_on_neither_the_offset_nor_the_unit_of_the_label(units: LabelUnits) -> None:
+    spec = task_spec("regression")
+    model, parts = task_parts(spec)
+    usual = surrogate_tree(spec, model, parts.frames["train"])
+    found = surrogate_tree(spec, replace(model, fitted=scaled_model(model.fitted, units)), parts.frames["train"])
+    assert found.fidelity == pytest.approx(usual.fidelity, abs=1e-3)
+    assert len(found.rules) == len(usual.rules)
 
 
 def test_personal_values_are_not_shown() -> None:

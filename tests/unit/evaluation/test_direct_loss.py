@@ -60,3 +60,14 @@ def test_answers_that_are_always_right_have_no_error() -> None:
     frame, answers, _ = world(0)
     exact = loss_tree(frame, ["x"], answers, answers)
     assert [exact.expected(metric, frame, answers).value for metric in ("mae", "rmse")] == [0.0, 0.0]
+
+
+@pytest.mark.parametrize(("offset", "unit"), [(0.0, 1.0), (1e9, 1.0), (0.0, 1e-9), (-1e12, 1e3)])
+def test_an_estimate_hangs_on_neither_the_offset_nor_the_unit_of_the_label(offset: float, unit: float) -> None:
+    """Large answers have large errors; later there are more large ones, though not one is new."""
+    random = np.random.default_rng(5)
+    answers, later = random.normal(size=N), random.normal(1.5, 1, N)
+    errors, frame = np.where(answers > 0.5, 3, 0.3) * random.normal(size=N), pd.DataFrame({"z": random.normal(size=N)})
+    tree = loss_tree(frame, ["z"], offset + unit * answers, offset + unit * (answers + errors))
+    found = tree.expected("mae", frame, offset + unit * later)
+    assert found.value / unit == pytest.approx(np.where(later > 0.5, 2.39, 0.239).mean(), rel=0.1)

@@ -19,6 +19,7 @@ def test_the_rule_errs_as_often_as_it_states(check: str) -> None:
     assert CHECKS[check](Rule()), missed(Rule())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", FAULTY)
 def test_a_faulty_rule_is_found(name: str) -> None:
     assert faults(Rule(**FAULTY[name])), name

@@ -52,6 +52,7 @@ def test_a_favoured_group_breaks_the_limits() -> None:
     assert gap.low > 0.1
 
 
+@pytest.mark.slow
 @given(
     rows=st.lists(st.tuples(st.sampled_from("abc"), st.booleans(), st.booleans()), min_size=12, max_size=80),
     measure=st.sampled_from(sorted(REFERENCE)),

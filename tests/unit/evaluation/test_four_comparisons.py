@@ -223,6 +223,12 @@ def test_a_verdict_says_what_it_is_worth_and_what_its_rows_are_worth() -> None:
     text = render(found)
     assert f"- Probability that the candidate is better: {percent(found.probability)}; 90 % is needed." in text
     assert "of 30 days; its gain was +" in text
+    [of_d] = [cell.figure for cell in found.cells if (cell.name, cell.metric) == ("D", "roc_auc")]
+    worth = (found.samples["new"].effective_n, of_d.effective_n)
+    assert (
+        "resemble each other, they say as much as {:,} independent rows for the difference D-C in roc_auc, as much as "
+        "{:,} independent rows for the roc_auc of D alone.".format(*worth)
+    ) in text
     assert "at most 1.2 a year are expected: (1 - 0.9) x 12 evaluations a year, one every month." in text
     assert Verdict.model_validate(found.model_dump(mode="json")) == found
 

@@ -55,6 +55,7 @@ def judged(gain: float, error: float, seed: int, count: int = 20) -> list[GateOu
     return [slice_gate(sliced_spec(), figure) for figure in figures]
 
 
+@pytest.mark.slow
 def test_of_twenty_unharmed_slices_any_is_refused_at_the_stated_rate() -> None:
     # with this error every loss that is beyond chance is above half of the margin: only chance is left to refuse
     refused = [any(not gate.passed for gate in judged(0.0, MARGIN / 4, seed)) for seed in range(RUNS)]

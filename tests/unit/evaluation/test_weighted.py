@@ -25,6 +25,7 @@ def repeated(metric: str, y: np.ndarray, p: np.ndarray, counts: np.ndarray) -> f
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("task", "metric"), CASES)
 @settings(max_examples=25, deadline=None)
 @given(

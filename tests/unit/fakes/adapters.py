@@ -9,6 +9,7 @@ from include.adapters.bom_schema import require_valid
 from include.adapters.cost_spool import CostSpool
 from include.adapters.release_store import DirectoryReleases
 from include.adapters.signatures import StateRootSignatures
+from include.adapters.unreadable_records import UnreadableRecords
 from include.deployment import release
 from include.errors import MissingPeriodError
 from include.governance.online_copies import OnlineCopies
@@ -60,7 +61,9 @@ class FakeAdapters:
         return self.streams[view]
 
     def cost_spool(self, usecase: str) -> CostSpool:
-        return CostSpool(self.settings.cost_spool / usecase)
+        return CostSpool(
+            self.settings.cost_spool / usecase, UnreadableRecords(self.settings.unreadable / usecase, "costs")
+        )
 
     def online_copies(self, spec: UseCase) -> OnlineCopies:
         return OnlineCopies({}, [], None)

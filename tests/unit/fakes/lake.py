@@ -27,6 +27,11 @@ class MemoryLake:
         self._tables: defaultdict[str, dict[str, pa.Table]] = defaultdict(dict)
         self._versions: defaultdict[tuple[str, str], int] = defaultdict(int)
 
+    def copy_of(self, other: "MemoryLake") -> None:
+        """Hold what the other one holds now."""
+        self._tables |= {usecase: dict(tables) for usecase, tables in other._tables.items()}
+        self._versions |= other._versions
+
     def changed_at(self, usecase: str, table: str) -> datetime | None:
         return datetime.now(UTC) if self.exists(usecase, table) else None
 

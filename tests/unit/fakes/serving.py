@@ -1,13 +1,14 @@
 """A model server, a metrics server, a prediction log and an audit log in memory."""
 
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime
 from pathlib import Path
 
 import pandas as pd
 
-from include.contracts.audit import AuditEntry, AuditEvent, PredictionBatch
+from include.contracts.audit import AuditEntry, AuditEvent, PredictionBatch, SignedCheckpoint
 from include.contracts.operations import Alert, FiredAlert, FiringAlert
 from include.deployment import rollout
 from include.errors import ServiceError
@@ -71,6 +72,30 @@ class MemoryAudit:
     def read(self, since: datetime | None = None, until: datetime | None = None) -> Iterator[AuditEvent]:
         return iter(self.events)
 
+    def entries(
+        self, since: datetime | None = None, until: datetime | None = None, having: Mapping[str, str] | None = None
+    ) -> Iterator[AuditEntry]:
+        for number, event in enumerate(self.events):
+            yield AuditEntry(day="2026-01-01", number=number, event=event)
+
+    def newest(self, since: date) -> Iterator[AuditEntry]:
+        return reversed([*self.entries()])
+
+    def tally(self, since: date) -> dict[tuple[str, str], int]:
+        return dict(sorted(Counter((f"{event.at:%Y-%m-%d}", str(event.kind)) for event in self.events).items()))
+
+    def forgotten(self, since: date) -> int:
+        return 0
+
+    def answers_after(self, usecase: str, at: datetime) -> int:
+        return sum(batch.size for batch, _ in self.logged if batch.usecase == usecase)
+
+    def size(self) -> int:
+        return len(self.events) + len(self.logged)
+
+    def checkpoints(self) -> list[SignedCheckpoint]:
+        return []
+
     def batches(self, usecase: str, table: str, since: datetime | None = None) -> Iterator[AuditEntry]:
         for number, (batch, _) in enumerate(self.logged):
             yield AuditEntry(day="2026-01-01", number=number, batch=batch.model_copy(update={"offset": number}))
@@ -102,7 +127,7 @@ class FiringAlerts:
     async def firing(self) -> list[Alert]:
         return self.firing_now
 
-    def fired(self, usecase: str, since: datetime, until: datetime, step: timedelta) -> list[FiredAlert]:
+    def fired(self, usecase: str, since: datetime, until: datetime) -> list[FiredAlert]:
         if self.away:
             raise ServiceError("Prometheus did not answer")
         return [one for one in self.fired_before if one.since < until and (one.until or until) >= since]

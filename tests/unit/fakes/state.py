@@ -15,6 +15,10 @@ class MemoryState:
         self._values: dict[str, Versioned] = {}
         self._changes, self._lock = 0, Lock()
 
+    def copy_of(self, other: "MemoryState") -> None:
+        """Hold what the other one holds now."""
+        self._values, self._changes = dict(other._values), other._changes
+
     def __str__(self) -> str:
         return "memory"
 

@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from include.contracts.development import DatasetRef, ModelRef, TrialRecord
+from include.contracts.development import DatasetRef, ModelFields, ModelRef, TrialRecord
 from include.errors import NotFoundError
 
 
@@ -28,6 +28,7 @@ class MemoryTracker:
         self, usecase: str, dataset: DatasetRef, model: bytes, parameters: Mapping[str, Any],
         metrics: Mapping[str, float], documents: Mapping[str, str | bytes], *, key: str = "", revision: str = "",
         curve: Sequence[Mapping[str, float]] = (), tags: Mapping[str, str] | None = None,
+        fields: ModelFields | None = None,
     ) -> ModelRef:  # fmt: skip
         if key in self.keys:
             return self.models[self.keys[key]]

@@ -23,8 +23,8 @@ from include.errors import DataError, TrainingError
 from include.families.class_names import in_order, maps, places, recoded
 from include.families.registry import family
 from include.families.serving import flags, logged_in_order, logged_scores
-from include.operations import monitoring
-from include.operations.window_inputs import WindowInputs
+from include.operations.monitoring import monitoring
+from include.operations.monitoring.window_inputs import WindowInputs
 from include.specification.usecase import UseCase
 from tests.unit.deployment.serving_code import served
 from tests.unit.development.tasks import CLASSES, ROWS, rows, task_dataset, task_spec

@@ -24,9 +24,10 @@ from include.evaluation.four_comparisons import compare
 from include.evaluation.inputs import EvaluationSet, Side
 from include.families.registry import family
 from include.families.serving import flags
-from include.operations import drift, labelling
-from include.operations.monitoring import measure
-from include.operations.window_inputs import WindowInputs
+from include.operations.drift import drift
+from include.operations.labelling import labelling
+from include.operations.monitoring.monitoring import measure
+from include.operations.monitoring.window_inputs import WindowInputs
 from include.specification.task import TASKS, TaskFacts
 from include.specification.usecase import UseCase
 from tests.unit.deployment.serving_code import served

@@ -77,6 +77,7 @@ def _read(content: bytes) -> str | None:
         return None
 
 
+@pytest.mark.slow
 @given(st.one_of(st.text(), st.recursive(st.dictionaries(st.text(), st.integers()), st.lists).map(json.dumps)))
 def test_every_text_comes_back_as_it_was(text: str) -> None:
     text = text.encode(errors="replace").decode()

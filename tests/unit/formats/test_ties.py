@@ -1,12 +1,14 @@
 """Which of several rows counts follows from the rows alone."""
 
+from itertools import permutations
 from random import Random
 
+import numpy as np
 import pandas as pd
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from include.formats.ties import latest_per_key
+from include.formats.ties import latest_known, latest_per_key
 
 ROWS = st.lists(
     st.tuples(
@@ -42,3 +44,20 @@ def test_rows_keep_their_order_index_and_types() -> None:
     chosen = latest_per_key(rows, ["key"], ["time"])
     assert chosen.index.tolist() == [1, 2]
     assert chosen.dtypes.equals(rows.dtypes)
+
+
+def test_the_column_that_says_what_is_known_is_none_of_the_users() -> None:
+    rows = pd.DataFrame({"key": ["a", "a"], "time": [1, 2], "known:": ["x", "y"], "known": [0, 0]})
+    chosen = latest_known(rows, "key", np.array([True, False]), ["time"])
+    assert chosen.to_dict("list") == {"key": ["a"], "time": [1], "known:": ["x"], "known": [0]}
+
+
+def test_values_of_several_types_are_decided_alike_in_any_order_of_the_rows() -> None:
+    for values in ([1, "x", None, True], [2.5, 2**60, 2**60 + 1, 1], [b"a", {"a": 1}, [1], None]):
+        rows = pd.DataFrame(
+            {"key": pd.Series([1, 1.0, True, 1], dtype=object), "value": pd.Series(values, dtype=object)}
+        )
+        shuffled = [rows.iloc[list(order)] for order in permutations(range(4))]
+        chosen = [latest_per_key(one, ["key"], [])["value"].tolist() for one in shuffled]
+        assert len({*map(repr, chosen)}) == 1
+        assert len(chosen[0]) == 1

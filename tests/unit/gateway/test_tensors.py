@@ -93,6 +93,7 @@ def tensor(**changed: Any) -> dict[str, Any]:
         ({"data": [1.0, 1e39]}, "in its range"),
         ({"data": [1.0, float("inf")]}, "in its range"),
         ({"data": [1, 10**400], "datatype": "FP64"}, "in its range"),
+        ({"data": [1, 2**53 + 1], "datatype": "FP64"}, "no whole number that a 64-bit float cannot hold"),
         ({"data": [1, 2**63], "datatype": "INT64"}, "in its range"),
         ({"data": [1, -1], "datatype": "UINT8"}, "in its range"),
         ({"data": [1, 2.0], "datatype": "INT64"}, "INT64 numbers"),

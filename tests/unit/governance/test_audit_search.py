@@ -51,6 +51,7 @@ def test_filters_hold_together_and_the_newest_comes_first(filters: dict[str, Any
 def test_only_the_newest_are_kept_and_all_are_counted() -> None:
     found = find(LOG, Search(), OWNER, 1)
     assert ([one.number for one in found.entries], found.total) == ([2], 3)
+    assert found.by_day == {("2026-01-01", kind): 1 for kind in ("access", "decision", "use")}
 
 
 def test_an_auditor_sees_every_event_and_nobody_of_the_persons_whose_class_is_above() -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from include.development import explanation
 from include.development.card import documentation
-from include.operations import attribution
+from include.operations.drift import attribution
 
 
 @pytest.fixture

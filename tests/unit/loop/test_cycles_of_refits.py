@@ -125,6 +125,7 @@ def cells(verdict: Verdict) -> dict[str, float]:
     return {cell.name: cell.figure.value for cell in verdict.cells if cell.metric == "roc_auc"}
 
 
+@pytest.mark.slow
 def test_proofs_are_judged_and_their_refits_serve_cycle_after_cycle(world: World) -> None:
     first = world.first
     verdict = world.evaluate(first)

@@ -6,7 +6,7 @@ import pytest
 
 from include.errors import DataError, NotFoundError
 from include.loop import labelling
-from include.operations.labelling import CANNOT_TELL, LATER, OfferedRow, Selection
+from include.operations.labelling.labelling import CANNOT_TELL, LATER, OfferedRow, Selection
 from include.services.composition import Services
 from tests.unit.evaluation.evaluation_specs import small_spec
 from tests.unit.fakes.adapters import services_in

@@ -108,6 +108,7 @@ def answers(world: Shifting, version: int, model: ModelRef) -> tuple[np.ndarray,
     return rows["late"].to_numpy(), world.trained(version).predict(rows)
 
 
+@pytest.mark.slow
 def test_only_the_calibrator_is_new(released: Released) -> None:
     world, base, model = released.world, released.base, released.model
     assert f"version {base} is recalibrated on 900 rows of 2013-04; nothing is learned" in released.told
@@ -154,6 +155,7 @@ def test_it_is_released_as_it_was_judged(released: Released) -> None:
     )  # fmt: skip
 
 
+@pytest.mark.slow
 def test_later_versions_are_judged_out_of_sample_too_and_all_come_out_again(released: Released) -> None:
     world, spec, services = released.world, released.world.spec, released.world.services
     world.month("2013-06")

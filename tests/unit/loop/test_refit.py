@@ -65,6 +65,7 @@ def ids(model: ModelRef, *parts: str) -> set[str]:
     return {i for part in parts for i in read_part(getattr(model.dataset, part))["flight_id"]}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("trainer", [XGBOOST, TORCH], ids=lambda trainer: trainer.name)
 def test_it_learns_every_row_as_long_as_its_proof_and_both_come_out_again(world: World, trainer: Trainer) -> None:
     spec, services = spec_of(trainer), world.services
@@ -86,6 +87,7 @@ def test_it_learns_every_row_as_long_as_its_proof_and_both_come_out_again(world:
     assert all(reproduction(spec, services, one).reproduced for one in (version, proof.version))
 
 
+@pytest.mark.slow
 def test_a_killed_one_goes_on_and_leaves_one_version(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     spec = spec_of(Trainer(name="torch_tabular", parameters={"epochs": 5, "patience": 0}))
     proof, epochs, epoch = judged(world, spec), [], torch_fit._epoch
@@ -105,6 +107,7 @@ def test_a_killed_one_goes_on_and_leaves_one_version(world: World, monkeypatch: 
     assert reproduction(spec, world.services, version).same_bytes
 
 
+@pytest.mark.slow
 def test_the_refit_of_an_average_is_that_of_the_release_and_the_refitted_candidate(world: World) -> None:
     spec, services = spec_of(), world.services
     release, candidate = judged(world, spec, "serves"), judged(world, spec_of(TORCH), "averaged")

@@ -11,12 +11,13 @@ from include.contracts.operations import Figure
 from include.contracts.period import Period
 from include.evaluation.bootstrap import paired
 from include.evaluation.metrics import roc_area
-from include.operations import drift, estimated
-from include.operations.losses import is_breach
-from include.operations.monitoring import measure
-from include.operations.scope import Scope
-from include.operations.window import Window
-from include.operations.window_inputs import WindowInputs
+from include.operations.drift import drift
+from include.operations.monitoring.monitoring import measure
+from include.operations.monitoring.window_inputs import WindowInputs
+from include.operations.performance import estimated
+from include.operations.performance.losses import is_breach
+from include.operations.windows.scope import Scope
+from include.operations.windows.window import Window
 from include.specification.usecase import UseCase
 from tests.unit.evaluation.evaluation_specs import small_spec
 

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from include.contracts.evaluation import Interval
-from include.operations import drift
+from include.operations.drift import drift
 from tests.unit.evaluation.evaluation_specs import small_spec
 
 SPEC = small_spec()

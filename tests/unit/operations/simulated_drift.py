@@ -7,9 +7,9 @@ import numpy as np
 import pandas as pd
 
 from include.contracts.period import Period
-from include.operations import drift, drift_figures
-from include.operations.scope import Scope
-from include.operations.window import Window
+from include.operations.drift import drift, drift_figures
+from include.operations.windows.scope import Scope
+from include.operations.windows.window import Window
 from include.specification.usecase import UseCase
 from tests.unit.evaluation.evaluation_specs import small_spec
 

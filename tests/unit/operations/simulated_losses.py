@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from include.operations.block_losses import BlockLosses
+from include.operations.performance.block_losses import BlockLosses
 
 MEAN, OF_ROW, OF_DAY = 0.15, 0.2, 0.03
 

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from include.families.registry import family
-from include.operations import drift
+from include.operations.drift import drift
 from include.specification.usecase import UseCase
 from tests.unit.evaluation.evaluation_specs import small_spec
 

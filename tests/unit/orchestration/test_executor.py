@@ -38,7 +38,9 @@ class Work:
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     def run(work: Work, **_: Any) -> None:
-        (tmp_path / f"{work.key}.begun").write_text(str(os.getpid()))
+        whole = tmp_path / f"{work.key}.whole"
+        whole.write_text(str(os.getpid()))
+        whole.rename(tmp_path / f"{work.key}.begun")
         until((tmp_path / f"{work.key}.go").exists)
 
     monkeypatch.setattr(executor, "AIRFLOW_HOME", str(tmp_path))

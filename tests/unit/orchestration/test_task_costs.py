@@ -5,6 +5,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from airflow.sdk.exceptions import AirflowSkipException
 
 from include.contracts.costs import TaskCost
 from include.orchestration import task_costs
@@ -44,6 +45,12 @@ def test_a_task_that_fails_has_a_cost_too(settings: Settings) -> None:
     with pytest.raises(ValueError, match="of the task"), task_costs.measured(SPEC):
         raise ValueError("of the task")
     assert [cost.outcome for cost in written(settings)] == ["failed"]
+
+
+def test_a_task_that_skips_itself_has_not_failed(settings: Settings) -> None:
+    with pytest.raises(AirflowSkipException, match="nothing changed"), task_costs.measured(SPEC):
+        raise AirflowSkipException("nothing changed")
+    assert [cost.outcome for cost in written(settings)] == ["done"]
 
 
 def test_a_cost_that_cannot_be_written_stops_no_task(settings: Settings, caplog: pytest.LogCaptureFixture) -> None:

@@ -38,6 +38,7 @@ def asked(timetable: PeriodTimetable, last: DagRunInfo | None, latest: datetime 
     return timetable.next_dagrun_info_v2(last_dagrun_info=last, restriction=restriction)
 
 
+@pytest.mark.slow
 @given(st.sampled_from(get_args(Every)), st.sampled_from(ZONES), st.lists(st.integers(0, 80), min_size=1, max_size=5))
 def test_scheduled_runs_hold_every_period_once_and_none_before_it_is_over(
     every: str, zone: str, outages: list[int]
@@ -146,3 +147,13 @@ def test_the_scheduler_reads_the_timetable_as_it_was_written() -> None:
     again = PeriodTimetable.deserialize(timetable.serialize())
     assert again.serialize() == timetable.serialize()
     assert again.summary == "0 6 * * 1 (Asia/Kolkata)"
+
+
+def test_timetables_are_equal_where_all_that_is_kept_of_them_is() -> None:
+    days = Calendar(every="day")
+    one = PeriodTimetable("@daily", days, Period("2013-01-01"))
+    assert one == PeriodTimetable("0 0 * * *", days, Period("2013-01-01"))
+    assert hash(one) == hash(PeriodTimetable("0 0 * * *", days, Period("2013-01-01")))
+    assert one != PeriodTimetable("@daily", days, Period("2013-01-02"))
+    assert one != PeriodTimetable("@daily", Calendar(every="day", timezone="Asia/Tokyo"), Period("2013-01-01"))
+    assert one != "@daily"

@@ -72,6 +72,7 @@ def test_a_sound_state_root_has_no_finding(settings: Settings) -> None:
     assert {"version", "environment", "platform/identity.json", *SMALL} <= looked_at
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("name", SMALL)
 def test_a_damaged_file_is_found_and_put_back(settings: Settings, name: str, kind: str) -> None:

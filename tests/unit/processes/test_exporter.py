@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from include.adapters.metrics_exporter import Polled
-from include.operations.platform_alerts import UP
+from include.operations.alerts.platform_alerts import UP
 from include.processes.exporter import collectors
 from include.settings import Settings
 

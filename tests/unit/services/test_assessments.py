@@ -77,8 +77,8 @@ def test_a_day_is_recorded_once_and_months_follow_each_other(services: Services)
     save(services, {1: DONE})
     for day in (date(2026, 2, 1), date(2026, 1, 31), date(2026, 1, 31)):
         assessments.record_day(services, derived, day)
-    found = assessments.days(services.adapters.state)
+    found = assessments.days(services.adapters.state, 5)
     assert [str(one.day) for one in found] == ["2026-01-31", "2026-02-01"]
     assert found[0].judged == {1: "done"}
     assert set(found[0].derived.values()) == {"no evidence"}
-    assert assessments.days(services.adapters.state, months=1) == found[1:]
+    assert assessments.days(services.adapters.state, 1) == found[1:]

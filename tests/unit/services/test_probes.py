@@ -36,7 +36,7 @@ def test_a_look_at_an_empty_state_root_finds_nothing_that_is_not_there(
 
 def test_a_table_is_there_once_it_was_written(services: Services) -> None:
     assert (probes.table(services, "approvals").state, probes.table(services, "approvals").code) == (
-        "none",
+        "idle",
         "unwritten",
     )
     approve(services, SPEC, 2)

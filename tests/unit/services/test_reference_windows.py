@@ -7,10 +7,11 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
+from include.contracts.calendar import Span
 from include.contracts.period import Every, Period, filed
 from include.records.registry import PREDICTIONS
 from include.services.composition import Services
-from include.services.reference_windows import YEAR, references
+from include.services.reference_windows import YEAR, labelled, references
 from include.specification.usecase import UseCase
 from tests.unit.evaluation.evaluation_specs import small_spec
 from tests.unit.fakes.adapters import services_in
@@ -68,6 +69,28 @@ def test_a_season_without_answers_is_read_from_the_published_events(tmp_path: Pa
     assert season.source == "2012-05 (1 month) by the published events and the offline store"
     assert [*season.rows] == [spec.event.id, spec.event.time, "origin"], "x is computed of what the events lack"
     assert len(season.rows) == 40
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_of_an_event_that_stands_twice_the_newest_row_counts_in_any_order_of_the_rows(
+    tmp_path: Path, turned: bool
+) -> None:
+    spec, services = spec_of(), services_in(tmp_path)
+    name, time, label, known = spec.event.id, spec.event.time, str(spec.event.label), str(spec.event.label_time)
+    at, twice = spec.calendar.start(MAY.shift(-12)), ["LGA", "JFK"] if turned else ["JFK", "LGA"]
+    for late, (period, origins) in enumerate(((MAY.shift(-13), ["AAA"]), (MAY.shift(-12), twice))):
+        rows = {name: ["e"] * len(origins), time: at, "origin": origins, label: late, known: at}
+        table = pa.Table.from_pandas(pd.DataFrame(rows), preserve_index=False)
+        services.adapters.lake.publish(spec.name, "events", table, period)
+        publish(services, period, spec=spec)
+    truth = services.predictions.truth(spec)
+    two_months = spec.model_copy(update={"monitoring": spec.monitoring.model_copy(update={"window": Span("2 months")})})
+    _, season = references(two_months, services, truth, MAY)
+    assert season is not None
+    assert season.rows["origin"].tolist() == ["LGA"]
+    known_then = labelled(two_months, truth, MAY.shift(-12))
+    assert known_then is not None
+    assert known_then[label].tolist() == [1], "as May has it"
 
 
 def test_without_either_there_is_no_reference(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pyarrow as pa
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -99,6 +100,7 @@ def belonging(services: Services, spec: UseCase, period: Period) -> list[str]:
     return services.predictions.belonging(spec, [period], truth)[spec.event.id].tolist()
 
 
+@pytest.mark.slow
 @settings(max_examples=25, deadline=None)
 @given(worlds())
 def test_no_answer_is_lost_and_none_counts_twice(world: World) -> None:
@@ -111,6 +113,7 @@ def test_no_answer_is_lost_and_none_counts_twice(world: World) -> None:
         assert set(counted) == set(world.answers), "none lost"
 
 
+@pytest.mark.slow
 @settings(max_examples=25, deadline=None)
 @given(worlds())
 def test_the_truth_of_every_answer_is_found_in_whatever_period_it_came(world: World) -> None:

@@ -132,6 +132,7 @@ def test_what_runs_seldom_is_looked_at_over_all_its_pauses(first: str, schedule:
 CHANGES = ["America/Sao_Paulo", "America/Havana", "Asia/Beirut", "Europe/Berlin", "Australia/Lord_Howe"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("zone", CHANGES)
 @pytest.mark.parametrize("cron", ["@daily", "30 0 * * *", "30 2 * * *", "15 * * * *", "0 6 * * 1-5"])
 def test_around_a_change_of_the_clock_the_runs_are_those_of_airflow(zone: str, cron: str) -> None:

@@ -1,9 +1,11 @@
 """The spec refuses what it does not know, with the file, the key and what is allowed."""
 
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+from include.contracts.calendar import Span
 from include.errors import SpecError
 from include.specification.loader import load_usecase, parse_usecase
 from include.specification.usecase import UseCase
@@ -121,6 +123,16 @@ def test_all_faults_are_named_at_once(tmp_path: Path) -> None:
     assert len(str(caught.value).splitlines()) == 4  # the unknown key, the missing one, the parameter, the number
 
 
+def test_a_spec_that_is_wrong_throughout_is_not_dumped(tmp_path: Path) -> None:
+    path = changed(tmp_path, "label_delay: 24 hours", f"label_delay: {'a' * 5000}")
+    path.write_text(path.read_text() + "".join(f"unknown_{number}: 1\n" for number in range(300)))
+    with pytest.raises(SpecError) as caught:
+        parse_usecase(path)
+    lines = str(caught.value).splitlines()
+    assert all(line.startswith(f"{path}:") and len(line) < 700 for line in lines)
+    assert lines[-1].endswith(": and 261 more faults")
+
+
 def test_a_key_twice_is_refused_with_both_lines(tmp_path: Path) -> None:
     path = changed(tmp_path, "  min_gain: 0.01\n", "  min_gain: 0.01\n  min_gain: 0.02\n")
     with pytest.raises(SpecError, match=r":157: 'min_gain' is there twice; the first is in line 156"):
@@ -178,6 +190,15 @@ def test_a_field_may_be_missing_as_in_training_as_the_spec_says_or_if_it_only_le
 
 def test_times_begin_a_year_before_the_first_period() -> None:
     assert load_usecase("flight_delay").times == {"first": 1325394000.0, "lead_hours": 0}
+
+
+def test_an_event_two_months_ahead_is_within_the_lead_whichever_months_these_are() -> None:
+    flights = load_usecase("flight_delay")
+    spec = flights.model_copy(update={"event": flights.event.model_copy(update={"lead": Span("2 months")})})
+    december = datetime(2013, 12, 1, 5, tzinfo=UTC)
+    asked = spec.event.lead.after(december, spec.calendar.timezone)
+    assert asked - december == timedelta(days=62)
+    assert asked <= december + timedelta(hours=spec.times["lead_hours"])
 
 
 @pytest.mark.parametrize("written", ["no", "on", "010", "12:30", "1_000", "2013-01-01", "0x1F"])

@@ -4,6 +4,7 @@ import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
@@ -36,6 +37,7 @@ def batch(events: list[dict[str, Any]]) -> dict[tuple[str, str], dict[str, Any]]
     return {(row["origin"], row["event_timestamp"].isoformat()): {**row, "event_timestamp": None} for row in known}
 
 
+@pytest.mark.slow
 @settings(max_examples=25, deadline=None, phases=[Phase.explicit, Phase.generate])
 @given(
     st.lists(

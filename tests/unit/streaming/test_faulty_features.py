@@ -69,6 +69,7 @@ FAULTS: dict[str, tuple[str, Built, str]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("what", FAULTS)
 def test_features_that_cannot_be_computed_of_any_event_put_none_aside(
     layer: SpeedLayer, exchanged: Callable[[str, Built], None], monkeypatch: pytest.MonkeyPatch, what: str

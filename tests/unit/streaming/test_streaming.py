@@ -203,7 +203,15 @@ def test_a_window_keeps_what_late_events_need_and_no_more(layer: SpeedLayer) -> 
         ('{"temp": 2.0, ' + json.dumps(weather(0))[1:], "breaks the contract: an object has the same key twice"),
         (
             json.dumps(weather(0) | {"temp": 2**53 + 1}),
-            "breaks the contract: temp: a whole number that a float cannot hold",
+            "breaks the contract: temp: a number that a float cannot hold",
+        ),
+        (
+            json.dumps(weather(0) | {"temp": "T"}).replace('"T"', "1e-400"),
+            "breaks the contract: temp: a number that a float cannot hold",
+        ),
+        (
+            json.dumps(weather(0) | {"temp": "T"}).replace('"T"', "1e-99999999999999999999"),
+            "breaks the contract: temp: a number that a float cannot hold",
         ),
     ],
 )

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -11,8 +12,11 @@ import pytest
 from fastapi.testclient import TestClient
 
 from include.adapters.airflow_rest import AirflowRest
+from include.contracts.audit_check import AuditCheck
 from include.governance.actions import ACTIONS
 from include.governance.routes import ROUTES
+from include.services import audit_checks
+from include.services.composition import Services
 from include.specification.loader import load_usecase
 from include.ui import action_words, sending
 from include.ui.access import Reader, reader_of
@@ -60,9 +64,13 @@ def airflow() -> Airflow:
 
 
 @pytest.fixture
-def client_of(airflow: Airflow, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], TestClient]:
+def services(tmp_path: Path) -> Services:
+    return services_in(tmp_path)
+
+
+@pytest.fixture
+def client_of(airflow: Airflow, services: Services, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], TestClient]:
     monkeypatch.setattr(sending, "conf", SimpleNamespace(get=lambda *_, fallback="": "a secret of Airflow"))
-    services = services_in(tmp_path)
     app = pages_of(services)
     app.dependency_overrides[sending.airflow_of] = lambda: AirflowRest(
         "http://airflow", "token-of-olga", "http://testserver/page", httpx.MockTransport(airflow)
@@ -174,7 +182,28 @@ def test_what_became_of_a_run_is_shown_with_the_error_of_its_task(
     assert 'data-refresh="2"' in client_of("operator").get(f"/actions/{SPEC.name}/abort?started=r1").text
 
 
+def test_a_verification_is_started_as_any_action_and_its_page_says_what_it_found(
+    client_of: Callable[[str], TestClient], airflow: Airflow, services: Services
+) -> None:
+    airflow.answers["details"] = (200, {"params": {}, "is_paused": False})
+    client = client_of("auditor")
+    answer = sent(client, "verify", {})
+    assert answer.status_code == 303, answer.text
+    ((_, path, body),) = airflow.changes
+    assert (path, body["conf"]) == (f"/api/v2/dags/{SPEC.name}.audit/dagRuns", {})
+    run = body["dag_run_id"]
+    airflow.answers |= {run: (200, {"dag_run_id": run, "state": "success", "conf": {}, "triggering_user_name": "olga"})}
+    airflow.answers |= {"hitlDetails": (200, {}), "taskInstances": (200, {"task_instances": []})}
+    assert "Nothing was altered" not in client.get(answer.headers["location"].removeprefix("/moebius")).text
+    for other, found in (("another run", False), (run, True)):
+        check = AuditCheck(at=datetime.now(UTC), faults=[], counts={"releases": 4}, usecase=SPEC.name, run=other)
+        services.adapters.state.put(audit_checks.KEY, check.model_dump_json())
+        page = client.get(answer.headers["location"].removeprefix("/moebius")).text
+        assert ("Nothing was altered" in page) == found
+
+
 @pytest.mark.parametrize(("role", "action"), [
+    ("engineer", "verify"),
     ("viewer", "abort"), ("auditor", "abort"), ("approver", "abort"), ("engineer", "promote"), ("operator", "approve"),
     ("operator", "erase"),
 ])  # fmt: skip

@@ -13,7 +13,7 @@ from include.contracts.controls import Hold
 from include.contracts.operations import Alert, FiredAlert, RecordedDecision, RetrainPlan
 from include.contracts.period import Period
 from include.errors import NotFoundError
-from include.operations.alerts import groups, rules_text
+from include.operations.alerts.alerts import groups, rules_text
 from include.records.registry import DECISIONS
 from include.services.composition import Services
 from include.specification.loader import load_usecase
@@ -82,11 +82,30 @@ def test_what_fires_what_is_over_and_what_was_done_is_shown(services: Services) 
     assert "1 resolved in the last 14 days" in html
     assert "Clock of the servers, UTC" in html
     assert 'href="/moebius/runbooks/MoebiusFeatureDrift"' in html
-    assert '<a href="#decisions">keep</a>, the season' in html
+    assert '<a href="#decisions">keep the champion</a>, the season' in html
     assert "nothing recorded; the runbook says what to do" in html
     assert '<td class="n">1 h</td>' in html
     assert INJECTED not in html
     assert f"{len(groups([SPEC])[f'moebius:{SPEC.name}'])} rules are watched" in html
+
+
+def heading(services: Services) -> str:
+    return page(services).partition('class="verdict-line">')[2].partition("</p>")[0]
+
+
+def test_the_heading_has_the_mark_of_the_worst_that_fires(services: Services) -> None:
+    assert 'class="mark watch"' in heading(services)
+    fired = services.adapters.metrics_server.fired_before  # type: ignore[attr-defined]
+    fired.append(fired[0].model_copy(update={"until": None}))
+    assert 'class="mark bad"' in heading(services)
+
+
+def test_what_an_alert_means_is_said_once(services: Services) -> None:
+    fired = services.adapters.metrics_server.fired_before  # type: ignore[attr-defined]
+    fired.insert(0, fired[1].model_copy(update={"since": NOW - 20 * HOUR, "until": NOW - 19 * HOUR}))
+    html = page(services)
+    assert html.count('/runbooks/MoebiusFeatureDrift">MoebiusFeatureDrift</a><br><span class="meaning"') == 1
+    assert html.count('<th scope="row"><a href="/moebius/runbooks/MoebiusFeatureDrift"') == 3, "two rows, and its rule"
 
 
 def test_silences_and_pauses_in_force_are_shown(services: Services) -> None:

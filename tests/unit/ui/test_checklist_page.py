@@ -1,15 +1,11 @@
 """The checklist: states from evidence, assessments by those who may, files that leave and come back."""
 
 import json
-from collections.abc import Callable
 from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
-from airflow.configuration import conf
-from fastapi.testclient import TestClient
 
-from include.contracts.governance import Role
 from include.contracts.operations import RecordedDecision, RetrainPlan
 from include.contracts.period import Period
 from include.governance.checklist.facts import Facts
@@ -18,19 +14,12 @@ from include.records.registry import DECISIONS
 from include.services import assessments
 from include.services.composition import Services
 from include.specification.loader import load_usecase
-from include.ui import forgery
 from include.ui.charts import checklist as charts
 from tests.unit.fakes.adapters import services_in
-from tests.unit.fakes.page_client import pages_of
+from tests.unit.ui.clients import Client, client, signature
 
 SPEC, AT, HOME = load_usecase("flight_delay"), datetime(2026, 1, 2, tzinfo=UTC), "/standard/checklist"
-Client = Callable[[Role], TestClient]
-
-
-def signature(action: str, usecase: str = "", login: str = "ada") -> str:
-    """As a page has it that this login looks at."""
-    purpose = forgery.Purpose(login, usecase, action)
-    return forgery.signature(forgery.key(conf.get("api", "secret_key")), purpose, datetime.now(UTC))
+__all__ = ["client"]
 
 
 @pytest.fixture
@@ -45,16 +34,6 @@ def services(tmp_path: Path) -> Services:
     return services
 
 
-@pytest.fixture
-def client(services: Services, monkeypatch: pytest.MonkeyPatch) -> Client:
-    monkeypatch.setattr("include.ui.view.drawing.svg", lambda specification: "<svg></svg>")
-
-    def make(role: Role = "auditor") -> TestClient:
-        return TestClient(pages_of(services, role), follow_redirects=False, headers={"origin": "http://testserver"})
-
-    return make
-
-
 def form(**fields: str) -> dict[str, str]:
     return {"signature": signature("assess"), "state": "planned", "note": "<b>x</b>", "plan": "", "due": ""} | fields
 
@@ -63,7 +42,8 @@ def test_the_list_says_what_the_evidence_says_and_what_is_missing(client: Client
     page = client("auditor").get(HOME).text
     assert page.count('<th scope="row"><a href="/standard/checklist/22">') == 1
     assert "flight_delay.decisions" in page
-    assert "the platform has nothing for it" in page
+    assert "the platform has nothing that does this" in page
+    assert "or rollback_drill on a use case with two releases: <a" in page
     assert "No day was recorded yet." in page
     assert "not assessed" in page
     korean = client("auditor").get(HOME, params={"language": "ko"}).text

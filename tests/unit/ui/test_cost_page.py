@@ -17,9 +17,10 @@ from include.settings import Settings
 from include.specification.loader import load_usecase
 from include.ui.access import Reader
 from include.ui.charts import bars
+from include.ui.language import translations
 from include.ui.pages import cost as page
 from tests.unit.fakes.adapters import services_in
-from tests.unit.operations.test_spending import cost
+from tests.unit.operations.overview.test_task_sums import cost
 from tests.unit.ui.rendering import render
 
 SPEC = load_usecase("flight_delay")
@@ -33,7 +34,7 @@ def services(tmp_path: Path) -> Services:
     adapters: Any = services.adapters
     adapters.metrics_server = SimpleNamespace(query=answered)
     adapters.cost_spool = lambda usecase: SimpleNamespace(read=lambda: [cost(attempt=2, outcome="failed")])
-    TASK_COSTS.append(SPEC.name, adapters.lake, [cost(release="r0001")])
+    TASK_COSTS.append(SPEC.name, adapters.lake, [cost(release="r0001", version=1)])
     stored = StoredBytes(period=Period("2013-05"), at=AT, place="lake", size_bytes=3_000_000_000, files=12)
     STORAGE.append(SPEC.name, adapters.lake, [stored])
     return services
@@ -42,6 +43,10 @@ def services(tmp_path: Path) -> Services:
 def answered(promql: str) -> list[tuple[dict[str, str], float]]:
     if "cpu_seconds" in promql:
         return [({"service": "triton"}, 600.0)]
+    if "nv_inference_compute" in promql:
+        return [({}, 3e6)]
+    if "nv_inference_count" in promql:
+        return [({}, 1500.0)]
     return [({"usecase": SPEC.name, "release": "r0001"}, 1000.0), ({"usecase": "other", "release": "r0002"}, 2000.0)]
 
 
@@ -58,11 +63,21 @@ def shown(services: Services, role: Role = "auditor", language: str = "en") -> s
 def test_without_prices_there_is_no_money(services: Services) -> None:
     text = shown(services)
     for words in (
-        "No prices are set", "2.0 h", "1 of 2", "they took 60.0 min of CPU", "3.0 GB", "1,000 ", "3.3 min",
+        "No prices are set", "2.0 h", "1 of 2", "they took 60.0 min of CPU", "3.0 GB",
+        "1,000 predictions", "2.0 s", "10.0 min of CPU for all use cases", "3.3 min",
         "From <time", "What is not measured", "r0001",
     ):  # fmt: skip
         assert words in text, words
     assert "Price" not in text.replace("Prices", "").replace("MOEBIUS_PRICES", "")
+
+
+def test_a_figure_of_storage_has_its_time_and_a_version_its_sum(services: Services) -> None:
+    text = shown(services)
+    tile = text.partition("<h2>Storage</h2>")[2].partition("</li>")[0]
+    assert "3.0 GB" in tile
+    assert "2013-05-02 00:00 UTC" in tile
+    table = text.partition("What a model version took in all")[2].partition("</table>")[0]
+    assert '<td class="n"><strong>2.0 h</strong></td>' in table, "both attempts of the training of r0001"
 
 
 def test_with_prices_every_sum_has_its_money(services: Services) -> None:
@@ -143,3 +158,9 @@ def test_a_bar_has_its_words() -> None:
     picture = bars.by_name([{"name": "lake", "value": 3.0, "shown": "3 MB", "said": "lake: 3 MB"}], 340)
     assert picture["data"]["values"] == [{"name": "lake", "value": 3.0, "shown": "3 MB", "said": "lake: 3 MB"}]
     assert picture["layer"][0]["encoding"]["description"]["field"] == "said"
+
+
+def test_the_place_of_all_use_cases_is_in_the_language_of_the_page() -> None:
+    view: Any = SimpleNamespace(text=translations("ko").gettext, picture=lambda chart, label: chart(340))
+    stored = StoredBytes(period=Period("2013-05"), at=AT, place="MLflow (all use cases)", size_bytes=10, files=1)
+    assert "MLflow(전체 유스케이스)" in str(page._storage(view, [stored]))

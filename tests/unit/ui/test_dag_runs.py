@@ -10,10 +10,11 @@ import pytest
 from airflow.models import import_all_models
 from airflow.models.dag import DagModel
 from airflow.models.dagrun import DagRun
+from airflow.models.hitl import HITLDetail
 from airflow.models.serialized_dag import SerializedDagModel
 from airflow.models.taskinstance import TaskInstance
 from airflow.models.tasklog import LogTemplate
-from sqlalchemy import create_engine, insert
+from sqlalchemy import Engine, create_engine, insert
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import StaticPool
 
@@ -51,12 +52,11 @@ def instance(task: str, name: str, run_id: str, state: str, seconds: float, inde
 
 
 @pytest.fixture
-def database(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def database(monkeypatch: pytest.MonkeyPatch) -> Iterator[Engine]:
     import_all_models()  # tables refer to each other
     engine = create_engine("sqlite://", poolclass=StaticPool)
-    tables = [model.__table__ for model in (DagModel, DagRun, TaskInstance, SerializedDagModel, LogTemplate)]
-    for table in tables:
-        table.create(engine)
+    for model in (DagModel, DagRun, TaskInstance, SerializedDagModel, LogTemplate, HITLDetail):
+        model.__table__.create(engine)
 
     @contextmanager
     def session(scoped: bool = True) -> Iterator[Session]:
@@ -70,7 +70,7 @@ def database(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         of = [instance("t", "a.f", f"r{number}", "success", number) for number in range(1, 9)]
         connection.execute(insert(TaskInstance.__table__), [*of, instance("u", "a.f", "r8", "failed", 1.0, index=2)])
     monkeypatch.setattr(dag_runs, "create_session", session)
-    yield
+    yield engine
     engine.dispose()
 
 
@@ -101,6 +101,49 @@ def test_choices_are_what_the_schema_lists() -> None:
     assert {name: dag_runs._choices(param) for name, param in PARAMS} == {"sampler": ["tpe", "grid"], "trials": []}
 
 
+@pytest.fixture
+def work(database: Engine) -> None:
+    """Runs of our DAGs and of another one; questions, one of them answered, one of a task that ended."""
+    dags = ("flights.training", "flights.labelling", "flights.retrain_evaluation", "my_own", "a.b.training")
+    asked = [
+        ("flights.retrain_evaluation", "deferred", None), ("flights.labelling", "deferred", None),
+        ("flights.training", "deferred", AT), ("flights.training", "failed", None),
+    ]  # fmt: skip
+    tasks = [instance(f"t{place}", name, "r", state, 1.0) for place, (name, state, _) in enumerate(asked)]
+    details = [
+        {"ti_id": task["id"], "options": ["yes"], "subject": "s", "params": {}, "params_input": {}, "multiple": False,
+         "created_at": AT, "responded_at": answered}
+        for task, (_, _, answered) in zip(tasks, asked, strict=True)
+    ]  # fmt: skip
+    with database.begin() as connection:
+        runs = [run(20 + place, name, "running" if place else "queued") for place, name in enumerate(dags)]
+        connection.execute(insert(DagRun.__table__), runs)
+        connection.execute(insert(TaskInstance.__table__), tasks)
+        connection.execute(insert(HITLDetail.__table__), details)
+
+
+@pytest.mark.usefixtures("work")
+def test_who_reads_everything_gets_the_runs_and_questions_of_our_dags() -> None:
+    work = dag_runs.open_work("admin", "personal")
+    assert {(run.usecase, run.family) for run in work.runs} == {
+        ("flights", "training"), ("flights", "labelling"), ("flights", "retrain_evaluation"), ("a.b", "training"),
+    }  # fmt: skip
+    assert {one.family for one in work.questions} == {"retrain_evaluation", "labelling"}
+    assert (work.unknown, len(work.of("flights").runs), work.of("other").questions) == ("", 3, ())
+
+
+@pytest.mark.usefixtures("work")
+def test_a_role_gets_what_the_matrix_gives_it() -> None:
+    work = dag_runs.open_work("auditor", "internal")
+    assert "labelling" not in {run.family for run in work.runs}, "who labels alone looks at labelling"
+    assert [one.family for one in work.questions] == ["retrain_evaluation"]
+
+
+@pytest.mark.usefixtures("work")
+def test_who_reads_no_internal_tables_reads_no_question() -> None:
+    assert dag_runs.open_work("viewer", "public").questions == ()
+
+
 def test_a_database_that_is_away_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     @contextmanager
     def away(scoped: bool = True) -> Iterator[Session]:
@@ -110,3 +153,6 @@ def test_a_database_that_is_away_is_said(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr(dag_runs, "create_session", away)
     with pytest.raises(ServiceError, match="Airflow's database did not answer"):
         dag_runs.families()
+    work = dag_runs.open_work("admin", "personal")
+    assert work.unknown == "Airflow's database did not answer: OperationalError"
+    assert work.of("flights").unknown == work.unknown

@@ -155,6 +155,16 @@ def test_labels_of_columns_stand_apart_and_within_the_picture() -> None:
     assert len(hours) - places[-1] >= 3
 
 
+def test_the_label_of_a_mark_stands_above_it_and_that_of_a_group_where_it_begins() -> None:
+    def axis(columns: list[str], cut: int) -> Any:
+        cells = [Cell(column, "a", "passed", column) for column in columns]
+        return state_grid.grid(cells, ["a"], 1000, cut=cut)["layer"][0]["encoding"]["x"]["axis"]
+
+    assert axis(["2013-01", "2013-02"], 20)["labelAlign"] == "center"
+    weeks = axis(["2012-12-31", "2013-01-07", "2013-01-14"], 7)
+    assert (weeks["labelAlign"], weeks["labelOffset"]) == ("left", -state_grid.MOST // 2)
+
+
 @pytest.mark.parametrize(("counts", "state"), [
     ((0, 0, 0, 9), "not checked"), ((9, 0, 0, 0), "passed"), ((9, 0, 1, 0), "warned"), ((9, 0, 0, 1), "warned"),
     ((9, 1, 0, 0), "refused"),

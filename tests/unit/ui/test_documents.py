@@ -4,15 +4,20 @@ import io
 import re
 from base64 import b64decode
 from hashlib import sha256
+from pathlib import Path
+from types import SimpleNamespace
 
 import matplotlib as mpl
 import pytest
+from fastapi.testclient import TestClient
 from matplotlib.figure import Figure
 
 from include.catalog import data_sheet
 from include.development.card import page as card
 from include.ui import documents
 from include.ui.headers import POLICY
+from tests.unit.fakes.adapters import services_in
+from tests.unit.fakes.page_client import pages_of
 
 
 def allowed() -> set[bytes]:
@@ -57,3 +62,20 @@ def test_no_other_site_frames_a_document_and_no_form_or_base_leads_out_of_it() -
     assert directives["base-uri"] == directives["form-action"] == "'none'"
     assert "'unsafe-inline'" not in directives["style-src-elem"]
     assert "script-src" not in directives
+
+
+def test_a_model_card_stands_below_the_navigation_and_alone_it_is_the_document(tmp_path: Path) -> None:
+    services = services_in(tmp_path)
+    mlflow = {"document": lambda *_: card.page("# a card", {}), "page": lambda *_: "http://mlflow/4"}
+    services.adapters.experiment_reader = SimpleNamespace(**mlflow)  # type: ignore[misc, assignment]
+    with TestClient(pages_of(services)) as client:
+        around, alone = client.get("/models/flight_delay/4"), client.get("/models/flight_delay/4?alone=true")
+        korean = client.get("/models/flight_delay/4?language=ko")
+    assert '<iframe class="document" src="/models/flight_delay/4?alone=true"' in around.text
+    assert "frame-src 'self'" in around.headers[POLICY]
+    for back in ("/loops/flight_delay", "/verdicts/flight_delay/4", "/versions/flight_delay?b=4", "http://mlflow/4"):
+        assert f'href="{back}"' in around.text
+    assert "<nav aria-label" not in alone.text
+    assert "<h1>a card</h1>" in alone.text
+    assert alone.headers[POLICY] == documents.OF_DOCUMENTS
+    assert "모델 카드: 모델 4" in korean.text

@@ -1,58 +1,29 @@
 """Pages over what governance recorded: approvals, compliance, access, the audit log, answers."""
 
 import json
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from airflow.configuration import conf
-from fastapi.testclient import TestClient
 
 from include.contracts.access_review import AccessReview, ReviewedAccess
-from include.contracts.audit import AuditEntry, AuditEvent
+from include.contracts.audit import AuditEntry, AuditEvent, PredictionBatch
 from include.contracts.compliance import Bundle, Chapter, Gap, Item, Section
 from include.contracts.found_answers import Explanation, FoundAnswer, FoundAnswers, Truth
-from include.contracts.governance import Role
 from include.errors import AccessError, ServiceError
-from include.governance import audit_search
 from include.services.composition import Services
 from include.specification.loader import load_usecase
-from include.ui import forgery
 from include.ui.access import Reader
 from include.ui.charts import access_review, approvals, audit, predictions
 from include.ui.pages import predictions as predictions_page
 from include.ui.pages.access_review import rights
-from include.ui.pages.audit import by_day
 from include.ui.pages.compliance import made
-from tests.unit.fakes.adapters import services_in
 from tests.unit.fakes.approvals import approve, judge
-from tests.unit.fakes.page_client import pages_of
+from tests.unit.ui.clients import Client, client, services, signature
 
 SPEC, AT = load_usecase("flight_delay"), datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
-Client = Callable[..., TestClient]
-
-
-def signature(action: str, usecase: str = "", login: str = "ada") -> str:
-    """As a page has it that this login looks at."""
-    purpose = forgery.Purpose(login, usecase, action)
-    return forgery.signature(forgery.key(conf.get("api", "secret_key")), purpose, datetime.now(UTC))
-
-
-@pytest.fixture
-def services(tmp_path: Path) -> Services:
-    return services_in(tmp_path)
-
-
-@pytest.fixture
-def client(services: Services, monkeypatch: pytest.MonkeyPatch) -> Client:
-    monkeypatch.setattr("include.ui.view.drawing.svg", lambda specification: "<svg></svg>")
-
-    def make(role: Role = "auditor") -> TestClient:
-        return TestClient(pages_of(services, role), follow_redirects=False, headers={"origin": "http://testserver"})
-
-    return make
+__all__ = ["client", "services"]
 
 
 # -- approvals
@@ -179,22 +150,37 @@ def entry(day: int, kind: str) -> AuditEntry:
     return AuditEntry(day="2026-01-02", number=day, event=event)
 
 
-def test_events_are_counted_by_day_and_kind() -> None:
-    entries = [entry(0, "use"), entry(0, "use"), entry(1, "access"), AuditEntry(day="2026-01-02", number=9)]
-    assert by_day(entries, audit_search.Search()) == {("2026-01-02", "use"): 2, ("2026-01-03", "access"): 1}
-    assert by_day(entries, audit_search.Search(kind="access")) == {("2026-01-03", "access"): 1}
-
-
-def test_the_audit_page_says_that_nothing_was_verified(
-    client: Client, services: Services, monkeypatch: pytest.MonkeyPatch
+def test_the_audit_page_shows_what_was_written_last_and_counts_the_rest_by_day(
+    client: Client, services: Services
 ) -> None:
-    monkeypatch.setattr(services.adapters.audit, "entries", lambda since, until: iter([entry(0, "use")]), raising=False)
-    monkeypatch.setattr(services.adapters.audit, "checkpoints", list, raising=False)
+    now = datetime.now(UTC)
+    events = [entry(0, "use").event, entry(1, "access").event]
+    told = [one.model_copy(update={"at": now, "by": f"login {n}"}) for n, one in enumerate(events) if one]
+    services.adapters.audit.append(told)
     page = client().get("/audit/").text
     assert "The log was not verified yet." in page
-    assert "1 events since" in page
+    assert "2 events since" in page
+    assert page.index("login 1") < page.index("login 0")
+    assert "login 0" not in client().get("/audit/", params={"kind": "access"}).text
     assert client("viewer").get("/audit/").status_code == 403
     assert client().get("/audit/", params={"kind": "x"}).status_code == 422
+
+
+def test_a_batch_of_predictions_is_an_entry_of_the_audit_page_so_no_number_is_missing(
+    client: Client, services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = datetime.now(UTC)
+    batch = PredictionBatch(usecase=SPEC.name, table="predictions", size=4000, root="ab", columns={})
+    entries = [AuditEntry(day="2026-01-01", number=n, at=now, batch=batch) for n in (4, 5)]
+    log = services.adapters.audit
+    monkeypatch.setattr(log, "newest", lambda since: iter(entries))
+    monkeypatch.setattr(log, "entries", lambda *_: iter([*entries, AuditEntry(day="2026-01-01", number=6)]))
+    monkeypatch.setattr(log, "forgotten", lambda since: 31)
+    for page in (client().get("/audit/").text, client().get("/audit/", params={"action": "log_answers"}).text):
+        assert "2026-01-01/4<" in page
+        assert "2026-01-01/5<" in page
+        assert "4,000 rows of table predictions" in page
+        assert "Of 31 entries only the hashes are left" in page
 
 
 # -- answers
@@ -217,6 +203,7 @@ def asked(**fields: str) -> dict[str, str]:
 def test_found_answers_are_shown_as_the_role_reads_them(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(predictions_page, "looked", lambda spec, reader, form: FOUND)
     page = client().post("/predictions/flight_delay", data=asked()).text
+    assert "local date, carrier and number, airport, scheduled departure" in page, "how a flight is named"
     assert "&lt;EWR&gt;" in page
     assert "not due yet" in page
     assert "q1" in page

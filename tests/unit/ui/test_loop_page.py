@@ -1,6 +1,7 @@
 """The page of a use case answers a stranger: what serves, why, since when, who approved it, on what data, how good."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
@@ -12,6 +13,7 @@ from include.contracts.operations import Alert, Figure, FiringAlert, RecordedDec
 from include.contracts.period import Period
 from include.deployment import rollout
 from include.errors import DeploymentError, ServiceError
+from include.governance import approval
 from include.records.registry import DECISIONS, FIGURES, ROLLOUT_EVENTS
 from include.services.composition import Services
 from include.specification.data import Periods
@@ -20,7 +22,8 @@ from include.specification.usecase import UseCase
 from include.ui.access import Reader
 from include.ui.pages.loop import shown
 from tests.unit.fakes.adapters import packaged, services_in
-from tests.unit.operations.test_timeline import REPLAYED, event, figure, plan
+from tests.unit.fakes.approvals import judge
+from tests.unit.operations.overview.test_timeline import REPLAYED, event, figure, plan
 from tests.unit.ui.rendering import render
 
 SPEC = load_usecase("flight_delay")
@@ -78,9 +81,12 @@ def page(services: Services, spec: UseCase = SPEC, role: str = "auditor", **more
 def test_a_stranger_reads_what_serves_and_why(serving: Services) -> None:
     text = page(serving)
     for words in (
-        "<strong>r0001</strong>", "model version 2", "2026-11-29 02:00 UTC", "answers most since window 2013-04",
+        "<strong>r0001</strong>", "model version 2", "2026-11-29 02:00 UTC",
+        "(time of the server); by the time of the events it answers most since window 2013-04",
         "<strong>ada</strong>", "it is better", "snapshots: 0", "/catalog/flight_delay/dataset/", "/mlflow",
-        "2013-05: roc_auc <strong>0.620</strong> [0.600, 0.640]", "surely beyond the limit", "loss +0.090",
+        "2013-05: roc_auc <strong>0.620</strong> [0.600, 0.640]", "surely beyond the limit",
+        "0.090 worse than on the test set of its release; 0.03 worse is allowed: limit roc_auc 0.680",
+        "A is the champion and B the candidate on the old test set",
         "1 of 2 features drifted", "80 % known, 10 % never came, 10 % not due yet", "MoebiusPerformanceLoss",
         "lost &lt;b&gt;more&lt;/b&gt;", "2013-05-retrain-0123abcd",
     ):  # fmt: skip
@@ -93,6 +99,28 @@ def test_a_stranger_reads_what_serves_and_why(serving: Services) -> None:
         "approvals/flight_delay",
     ):
         assert f'href="/moebius/{path}"' in text, "each figure leads to the page that has all of it"
+
+
+def test_the_test_of_a_refit_is_named_as_that_of_its_proof_and_a_reason_is_whole(serving: Services) -> None:
+    judge(serving, SPEC, 1)
+    reader, proof = Reader(serving, "ada", "auditor"), {"version": 1, "artifact_hash": "0" * 64}
+    known, signed, long = shown(SPEC, reader)["known"], [], "it is better by a lot; " * 30 + "Roll it out."
+    for entry in reader.records.approvals(SPEC):
+        of_refit = entry.event == "registered" and entry.version == 2
+        changed = {"facts": entry.facts | {approval.PROOF: proof}} if of_refit else {}
+        signed.append(entry.model_copy(update=changed | ({"reason": long} if entry.event == "verdict" else {})))
+    text = page(serving, known=replace(known, signed=signed))
+    assert "The test on 2013-03 is of its proof, model 1, trained on 2013-03: the refit has learned from these" in text
+    assert "A proof is the model that a verdict judged." in text
+    assert long in text
+    assert "A proof is the model" not in page(serving), "what serves was judged itself"
+
+
+def test_a_negative_loss_is_called_better(serving: Services) -> None:
+    known = shown(SPEC, Reader(serving, "ada", "auditor"))["known"]
+    better = [f.model_copy(update={"value": -0.02}) if f.name == "performance_loss" else f for f in known.figures]
+    text = page(serving, known=replace(known, figures=better))
+    assert "0.020 better than on the test set of its release; 0.03 worse is allowed: limit roc_auc 0.570" in text
 
 
 def test_who_reads_nothing_is_told_so(serving: Services) -> None:
@@ -112,7 +140,7 @@ def test_what_cannot_be_believed_or_asked_is_said_and_breaks_nothing(
 
         return refused
 
-    monkeypatch.setattr(serving.approvals, "history", refuse(DeploymentError("entry 3 was altered")))
+    monkeypatch.setattr(serving.approvals, "some", refuse(DeploymentError("entry 3 was altered")))
     monkeypatch.setattr(
         serving.adapters.metrics_server, "all_firing", refuse(ServiceError("Prometheus did not answer"))
     )
@@ -192,3 +220,9 @@ def test_a_window_without_the_metric_says_why(services: Services) -> None:
     ])  # fmt: skip
     assert text.count("needs 20 labelled rows, has 7") == 1
     assert "2013-05, r0001: roc_auc is not measured:" in text
+
+
+def test_the_key_of_the_picture_names_the_colour_of_each_release(services: Services) -> None:
+    html = measured(services, figure("rows", "2013-05", 9), figure("roc_auc", "2013-05", 0.7))
+    key = html.partition('<dl class="keys">')[2].partition("</dl>")[0]
+    assert 'stroke="var(--series-1)" stroke-width="1.5"/></svg> r0001</dd>' in key

@@ -13,10 +13,10 @@ from include.errors import NotFoundError
 from include.records.registry import BLOCK_LOSSES, CALIBRATION_BINS, DISTRIBUTIONS, FIGURES, SLICE_FIGURES
 from include.services.composition import Services
 from include.specification.loader import load_usecase
-from include.ui import monitored
+from include.ui import monitored, monitored_rows, monitored_words
 from include.ui.access import Reader
 from include.ui.charts import monitoring as charts
-from include.ui.pages.monitoring import Asked, shown
+from include.ui.pages.monitoring import Asked, shown, words
 from tests.unit.fakes.adapters import services_in
 from tests.unit.ui.rendering import render
 
@@ -85,8 +85,8 @@ def page(services: Services, role: str = "auditor", language: str = "en", **aske
     reader = Reader(services, "ada", role)
     content = shown(SPEC, reader, Asked(**asked))
     drawn = monitored.pictures(view(), SPEC, content) if content["window"] else {}
-    words = monitored.words(lambda text: text)
-    return render("monitoring.html", SPEC, language, reader=reader, drawn=drawn, **content, **words)
+    named = words(lambda text: text)
+    return render("monitoring.html", SPEC, language, reader=reader, drawn=drawn, **content, **named)
 
 
 def view() -> Any:
@@ -115,6 +115,23 @@ def test_a_stranger_sees_what_is_beyond_watched_and_not_judged(services: Service
     assert '<th scope="row">24h</th><td class="n">0.990</td>' in every, "the points of a picture are in a table too"
 
 
+def test_the_page_says_which_rows_which_time_and_why_this_part(
+    services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    html = page(services)
+    assert "Data until" in html
+    assert "(time of the events)" in html
+    assert "Figures last written" in html
+    assert "Features: shown first, because a group of figures in it stands worst." in html
+    asked = page(services, part="answers")
+    assert "shown first" not in asked
+    assert f"Rows behind {SPEC.metrics.primary}" in asked
+    assert "All rows" in asked
+    assert "are drawn; the numbers have all" not in html
+    monkeypatch.setattr("include.ui.pages.monitoring.SHOWN", 2)
+    assert "The 2 worst of 3 are drawn; the numbers have all." in page(services)
+
+
 def test_values_of_users_are_text(services: Services) -> None:
     html = page(services, part="answers")
     assert INJECTED not in html
@@ -132,7 +149,7 @@ def test_the_worst_feature_is_shown_unless_one_is_asked_for(services: Services) 
 def test_what_is_not_judged_is_never_good(services: Services) -> None:
     rows = {one.figure.subject: one.standing for one in shown(SPEC, Reader(services, "ada", "auditor"))["judged"]}
     assert rows["dewp"] == rows["kswin"] == "not judged"
-    assert monitored.LEVELS["not judged"] == "none"
+    assert monitored_words.LEVELS["not judged"] == "none"
     assert "The estimate is not trusted" in page(services, part="answers")
 
 
@@ -166,7 +183,7 @@ def test_shares_of_the_window_and_its_references_are_drawn_in_the_same_bins() ->
     counts = BinnedCounts(
         **OF, subject="temp", bins=["below 3", "3 to below 4.25", "unseen"], now=[1, 3, 0], test_set=[5, 5, 0]
     )
-    bars, points, references = monitored.shares_of(lambda text: text, counts)
+    bars, points, references = monitored_rows.shares_of(lambda text: text, counts)
     assert [(bar["bin"], bar["share"]) for bar in bars] == [("< 3", 0.25), ("3 – 4.25", 0.75), ("never seen", 0.0)]
     assert [(point["bin"], point["share"]) for point in points] == [
         ("< 3", 0.5),

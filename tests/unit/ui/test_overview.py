@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from include.contracts.operations import Alert, Figure
+from include.contracts.operations import Alert, Figure, FiringAlert
 from include.contracts.period import Period
 from include.contracts.runs import OpenRun, OpenWork, RequiredAction
 from include.deployment import rollout
@@ -126,6 +126,28 @@ def test_an_alert_is_on_its_use_case_and_one_of_the_platform_on_top(services: Se
     assert "Alert: &lt;script&gt;it&lt;/script&gt; happened" in cards(text)[SPEC.title]
     assert "<script>it" not in text
     assert 'href="/moebius/runbooks/MoebiusIt"><strong>MoebiusIt</strong>' in text.partition('<ul class="cards')[0]
+
+
+def test_what_proves_an_alert_of_the_platform_is_on_the_platform_s_page(services: Services) -> None:
+    services.adapters.metrics_server = FiringAlerts(alert("", "look"))  # type: ignore[misc, assignment]
+    for role, address in (("operator", "/moebius/alerts/"), ("viewer", "")):
+        mine = cards(page(services, role=role))[SPEC.title].partition('class="why"')[2].partition("</p>")[0]
+        assert "Alert of the platform" in mine
+        assert re.findall(r'href="([^"]*)"', mine) == [address] * bool(address)
+
+
+class SinceMay(FiringAlerts):
+    """Alerts that fire since a time that is known."""
+
+    def all_firing(self, seconds: float) -> list[FiringAlert]:
+        return [one.model_copy(update={"since": AT}) for one in super().all_firing(seconds)]
+
+
+def test_an_alert_of_the_platform_is_no_incident_of_a_use_case(services: Services) -> None:
+    for usecase, named in ((SPEC.name, True), ("", False)):
+        services.adapters.metrics_server = SinceMay(alert(usecase, "look"))  # type: ignore[misc, assignment]
+        last = cards(page(services))[SPEC.title].partition("Last incident")[2].partition("</dd>")[0]
+        assert ("MoebiusIt" in last) == named, last
 
 
 def test_a_role_that_reads_no_figures_sees_the_state_without_them(services: Services) -> None:

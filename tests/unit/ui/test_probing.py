@@ -69,7 +69,7 @@ def family(usecase: str, state: str, at: datetime | None = AT) -> Family:
 
 
 @pytest.mark.parametrize(("families", "state", "code"), [
-    ([], "none", "no_dag"), ([family("a", "", None)], "none", "never_ran"),
+    ([], "none", "no_dag"), ([family("a", "", None)], "idle", "never_ran"),
     ([family("a", "success")], "healthy", "ran"),
     ([family("a", "running"), family("b", "", None)], "healthy", "ran"),
     ([family("a", "success"), family("b", "failed")], "degraded", "ran"), ([family("a", "failed")], "down", "ran"),

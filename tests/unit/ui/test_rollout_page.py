@@ -81,9 +81,11 @@ WATCH = {"state": STATE, "watched": 12.0, "stands": "breached", "judgement": JUD
 
 def render(role: str = "operator", **changes: object) -> str:
     shown = {
-        "state": STATE, "watch": {}, "unwatched": "", "releases": [], "events": [], "refresh": None, "approvals": [],
-        "entries": 0, "course": None, "coming": None, "approved": None, "traffic": "", "figures": [], "served": {},
-        "event_words": rollout_pictures.EVENTS,
+        "state": STATE, "watch": {}, "unwatched": "", "releases": [], "returnable": False, "events": [],
+        "refresh": None, "approvals": [],
+        "entries": 0, "course": None, "coming": None, "approved": None, "asked": False, "traffic": "",
+        "figures": [], "served": {},
+        **rollout_page.WORDS,
     }  # fmt: skip
     reader = SimpleNamespace(role=role, reads=lambda *_: True)
     return rendering.render("rollout.html", SPEC, **{"reader": reader, **shown, **changes})
@@ -117,6 +119,22 @@ def test_what_was_approved_is_offered_for_promotion_while_nothing_is_rolled_out(
     assert "/promote" not in render(approved=7), "a rollout is under way"
 
 
+def test_a_question_is_offered_while_one_waits() -> None:
+    address = f"/moebius/actions/{SPEC.name}/approve"
+    assert address in render("approver", asked=True)
+    assert address not in render("approver")
+
+
+def test_a_first_release_offers_nothing_that_cannot_be_done() -> None:
+    page = render(state=STATE.model_copy(update={"weights": {"r0001": 1.0}}))
+    assert "/promote" not in page, "nothing approved waits"
+    assert "/roll_back" not in page, "there is no other release"
+    first = SimpleNamespace(champion="r0001", challenger="r0001", events=[EVENT], judged=[])
+    assert "Above:" not in render(course=first)
+    assert "Above:" in render(course=SimpleNamespace(champion="r0001", challenger="r0002", events=[EVENT], judged=[]))
+    assert f"/moebius/actions/{SPEC.name}/roll_back" in render(returnable=True)
+
+
 def test_releases_and_events_are_shown_as_text_with_what_may_be_done() -> None:
     page = render(releases=CHOICES, events=[EVENT], served={"r0001": "", "r0002": ""})
     assert "0.7100" in page
@@ -134,9 +152,12 @@ def test_verdicts_approvals_and_rejections_are_shown_oldest_first_as_text(tmp_pa
     with services.approvals.adding(SPEC) as ledger:
         ledger.add("rejected", ledger.history[0], by="otto", reason="<b>fails</b> on JFK", about=2)
     page = render(approvals=services.approvals.history(SPEC))
-    told = [page.index(text) for text in (">registered<", ">verdict: promote<", ">approved<", ">rejected<")]
+    told = [page.index(text) for text in (">registered<", ">judged: Release it<", ">approved<", ">rejected<")]
     assert told == sorted(told)
     assert "&lt;b&gt;fails&lt;/b&gt; on JFK" in page
+    korean = render(approvals=services.approvals.history(SPEC), language="ko")
+    assert '<span lang="en">&lt;b&gt;fails&lt;/b&gt; on JFK</span>' in korean, "what a person wrote"
+    assert ">verdict" not in korean
 
 
 def test_a_release_that_may_not_be_put_back_says_why_and_has_no_button() -> None:

@@ -6,17 +6,17 @@ from typing import Any
 import pytest
 
 from include.contracts.period import Period
-from include.operations import drift_map, history, timeline
-from include.operations.plan_outcome import Outcome
-from include.operations.timeline import Happening
+from include.operations.overview import drift_map, history, timeline
+from include.operations.overview.plan_outcome import Outcome
+from include.operations.overview.timeline import Happening
 from include.specification.loader import load_usecase
 from include.ui.charts import lanes, metric_history
 from include.ui.charts import timeline as charts
 from include.ui.charts.gains import gains
-from include.ui.charts.stacked import Content
+from include.ui.charts.stacked import Axis, Content
 from include.ui.charts.style import SAID
-from tests.unit.operations.test_plan_outcome import PROVED, gain, verdict
-from tests.unit.operations.test_timeline import REPLAYED, SPEC, WINDOWS, figure, plan
+from tests.unit.operations.overview.test_plan_outcome import PROVED, gain, verdict
+from tests.unit.operations.overview.test_timeline import REPLAYED, SPEC, WINDOWS, figure, plan
 
 
 def same(text: str) -> str:
@@ -94,7 +94,7 @@ def test_a_breach_has_a_shape_and_words_of_its_own() -> None:
     *_, before, newest = drawn(panel)
     assert (before["shape"], newest["shape"]) == ("circle", "square")
     assert "surely beyond the limit" in newest[SAID]
-    assert "limit at 0.67" in newest[SAID]
+    assert "worse than on the test set of its release; limit 0.67" in newest[SAID]
     assert panel["title"]["text"] == "roc_auc: higher is better"
     lower = charts.timeline(content(WINDOWS, direction=-1), same, 1000)["vconcat"][0]
     assert lower["title"]["text"] == "roc_auc: lower is better"
@@ -161,3 +161,25 @@ def test_a_proved_gain_stands_beside_the_realised_one() -> None:
     assert (proved["shape"], realised["shape"]) == ("diamond", "circle")
     assert "[+0.0200, +0.0600], n 900" in proved[SAID]
     assert drawn(gains([Outcome(outcome.plan)], 0.01, same, 340)) == []
+
+
+def test_of_two_releases_in_one_window_the_one_that_answered_most_is_covered_by_none() -> None:
+    figures = [
+        figure(name, window, value, n=9, release=release)
+        for release, window, share in (("r0001", WINDOWS[0], 9), ("r0001", WINDOWS[1], 1), ("r0002", WINDOWS[1], 8))
+        for name, value in (("rows", share), ("roc_auc", 0.7), ("performance_loss", 0.0), ("breached", 0.0))
+    ]
+    rows = [row | {"worth": timeline.worth(SPEC, row)} for row in history.rows(SPEC, figures)]
+    spans = timeline.spans(WINDOWS[:2], timeline.main_releases(figures))
+    panel = metric_history.metric_history(
+        content(WINDOWS[:2], rows=rows, spans=spans), Axis(tuple(WINDOWS[:2]), 600, 90), same
+    )
+    places = {
+        (row["release"], row["at"]): one["mark"]["xOffset"]
+        for one in panel["layer"]
+        if "description" in one["encoding"]
+        for row in one["data"]["values"]
+    }
+    assert places[("r0002", WINDOWS[1])] == places[("r0001", WINDOWS[0])] == 0
+    assert places[("r0001", WINDOWS[1])] < 0
+    assert panel["layer"][-1]["mark"]["xOffset"] == 0, "it is drawn last"

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
-from include.contracts.development import Proof
+from include.contracts.development import Proof, RegisteredVersion
+from include.errors import ServiceError
 from include.governance import approval
 from include.services.approvals import model_of
 from include.services.composition import Services
@@ -20,7 +21,7 @@ from include.ui.charts import drawing
 from include.ui.pages import verdicts as pages
 from tests.unit.fakes.adapters import services_in
 from tests.unit.fakes.page_client import pages_of
-from tests.unit.fakes.verdicts import record, verdict
+from tests.unit.fakes.verdicts import figure, record, verdict
 
 SPEC = load_usecase("flight_delay")
 PAGE = "/verdicts/flight_delay"
@@ -31,8 +32,16 @@ def services(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Services:
     """Pictures are the JSON of their specification: no process draws."""
     monkeypatch.setattr(drawing, "svg", lambda specification: f"<svg><!-- {json.dumps(specification)} --></svg>")
     services = services_in(tmp_path)
-    services.adapters.experiment_reader = SimpleNamespace(page=lambda *_: "http://mlflow/4")  # type: ignore[misc, assignment]
+    services.adapters.experiment_reader = SimpleNamespace(page=lambda *_: "http://mlflow/4", registered=registered)  # type: ignore[misc, assignment]
     return services
+
+
+def registered(usecase: str, version: int) -> RegisteredVersion:
+    return RegisteredVersion(version=version, tags={"revision": "a" * 40 if version == 4 else "b" * 40})
+
+
+def silent(usecase: str, version: int) -> RegisteredVersion:
+    raise ServiceError(f"MLflow did not answer about version {version} of {usecase}")
 
 
 @pytest.fixture
@@ -55,7 +64,7 @@ def test_the_page_shows_cells_differences_gates_and_the_way_to_the_required_acti
     for name, value in {"A": "0.630", "B": "0.660", "C": "0.620", "D": "0.670"}.items():
         model = "champion" if name in "AC" else "candidate"
         assert f'<span class="letter {model}">{name}</span> <strong class="value">{value}</strong>' in page
-    assert "28,000 rows, as 800 independent ones" in page
+    assert "28,000 rows, for this value as 800 independent ones" in page
     assert '<a href="/models/flight_delay/1">model 1</a> the proof that r0001 is the refit of' in page
     assert '<a href="/models/flight_delay/2">model 2</a> the release that serves, r0001' in page
     assert "<strong>98.7 %</strong>; 90 % is needed" in page
@@ -64,10 +73,22 @@ def test_the_page_shows_cells_differences_gates_and_the_way_to_the_required_acti
     assert "50,000" in page
     assert "&lt;i&gt;JFK&lt;/i&gt; lost" in page
     assert "<b>lost" not in page
-    assert "runs/run%201/tasks/approve/required_actions" in page
+    assert "run_id_pattern=run+1" in page, "the record has the name of the run as paths take it"
+    assert "actions/flight_delay/approve" not in page, "an auditor approves nothing"
     assert judged.evidence in page
     assert judged.verdict in page
     assert 'style="' not in page
+
+
+def test_both_numbers_of_independent_rows_are_named_for_what_they_belong_to(
+    services: Services, client: TestClient
+) -> None:
+    samples = {"new": {"rows": 28_000, "unit": "day", "blocks": 31, "effective_n": 4_600}}
+    gain = {"D-C roc_auc": figure(0.05).model_copy(update={"effective_n": 4_600})}
+    record(services, SPEC, verdict(SPEC, 4, samples=samples, differences=gain))
+    page = client.get(PAGE).text
+    assert "Rows of one day resemble each other, so 28,000 rows of the new test set" in page
+    assert "for the value of D they count as 800 independent rows, for the difference D−C as 4,600." in page
 
 
 def test_what_is_not_judged_is_grey_and_its_gate_neither_passed_nor_refused(
@@ -97,8 +118,16 @@ def test_what_became_of_it_and_who_answered_is_shown(services: Services, client:
         ledger.conclude("rejected", judged, by="otto", reason="<u>no</u>")
     page = client.get(PAGE).text
     assert "rejected</span> by otto" in page
-    assert "<td>&lt;u&gt;no&lt;/u&gt;</td>" in page
-    assert "required_actions" not in page
+    assert '<td class="long">&lt;u&gt;no&lt;/u&gt;</td>' in page
+    assert "the run that asks" not in page
+
+
+def test_who_may_answer_does_so_from_the_verdict(services: Services) -> None:
+    record(services, SPEC, verdict(SPEC, 4))
+    for client in _seen(services, "approver"):
+        page = client.get(PAGE).text
+        assert "/actions/flight_delay/approve" in page
+        assert "/actions/flight_delay/reject" in page
 
 
 def test_a_refit_leads_to_the_verdict_on_its_proof(services: Services, client: TestClient) -> None:
@@ -111,6 +140,11 @@ def test_a_refit_leads_to_the_verdict_on_its_proof(services: Services, client: T
     page = client.get(f"{PAGE}/5").text
     assert "Model 5 is the refit of model 4" in page
     assert '<a href="/models/flight_delay/5">Model card of its refit, model 5</a>' in page
+    assert f"the refit, model 5: fitted by {'b' * 12}, and the proof by {'a' * 12}" in " ".join(page.split())
+    services.adapters.experiment_reader.registered = silent  # type: ignore[method-assign]
+    page = " ".join(client.get(f"{PAGE}/5").text.split())
+    assert "code not compared" in page
+    assert "the refit, model 5: MLflow does not answer" in page
 
 
 def test_an_earlier_verdict_on_the_same_model_is_reached_by_its_entry(services: Services, client: TestClient) -> None:
@@ -149,7 +183,7 @@ def test_the_card_beside_may_be_framed_and_nothing_else(services: Services, clie
     alone, beside = client.get(PAGE), client.get(f"{PAGE}?card=beside")
     assert "<iframe" not in alone.text
     assert "frame-src" not in alone.headers["Content-Security-Policy"]
-    assert '<iframe src="/models/flight_delay/4"' in beside.text
+    assert '<iframe src="/models/flight_delay/4?alone=true"' in beside.text
     assert "frame-src 'self'" in beside.headers["Content-Security-Policy"]
 
 
@@ -184,7 +218,7 @@ def test_a_mark_says_its_numbers_its_limit_and_its_result() -> None:
     row: Any = verdict_words.gate_row(gate, str)
     assert row["look"] == "none"
     assert row["said"] == (
-        "Slice origin=LGA: +0.0500 [+0.0300 to +0.0700]\n28,000 rows that say as much as 800 independent ones\n"
+        "Slice origin=LGA: +0.0500 [+0.0300 to +0.0700]\n28,000 rows; for this figure as many as 800 independent ones\n"
         "at least 0; not judged"
     )
     assert verdict_words.gate_row(verdict(SPEC, 4).gates[3], str) is None

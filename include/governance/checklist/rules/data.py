@@ -92,7 +92,7 @@ def security(f: Facts) -> Mapping[str, Found]:
     return {
         "at_rest": NOTHING,
         "in_transit": both(f.there("certificate", needs="moebius gateway add"), f.figure(*GATEWAY)),
-        "access": f.there("rights", "run"),
+        "access": f.there("rights", "run", "make up"),
         "pseudonyms": searched,
         "audit": f.event("kind: access"),
     }

@@ -16,8 +16,8 @@ def _asks_people(spec: UseCase) -> bool:
 @derives(25)
 def access(f: Facts) -> Mapping[str, Found]:
     return {
-        "roles": f.there("rights", "run"),
-        "users": f.there("rights", "run"),
+        "roles": f.there("rights", "run", "make up"),
+        "users": f.there("rights", "run", "make up"),
         "enforcement": f.event("outcome: refused"),
         "review": f.there("access_review", "test", "moebius access review"),
     }
@@ -52,7 +52,7 @@ def approval(f: Facts) -> Mapping[str, Found]:
 @derives(28)
 def retirement(f: Facts) -> Mapping[str, Found]:
     return {
-        "criteria": f.table("retirements", RETIREMENT),
+        "criteria": f.table("retirements", RETIREMENT) | f.task(RETIREMENT, "ask"),
         "process": f.table("retirements", RETIREMENT),
         "retention": f.table("scrubs", "scrub"),
         "record": f.table("retirements", RETIREMENT, kind="document"),

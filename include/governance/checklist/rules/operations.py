@@ -30,11 +30,11 @@ def alerting(f: Facts) -> Mapping[str, Found]:
     """Mail and chat, and escalation, are proved by notices that were sent."""
     notices, family = "approval_notices", "retrain_evaluation"
     return {
-        "anomalies": both(f.there("alert_rules"), f.figure("ALERTS", "moebius_figure")),
+        "anomalies": both(f.there("alert_rules", needs="make up"), f.figure("ALERTS", "moebius_figure")),
         "channels": f.mark(notices, "sent by mail", family, needs="MOEBIUS_NOTIFY_ADDRESSES")
         | f.mark(notices, "sent by webhook", family, needs="MOEBIUS_NOTIFY_WEBHOOKS"),
         "escalation": f.mark(notices, "escalate", family, needs="approval.escalate"),
-        "rules": f.there("alert_rules"),
+        "rules": f.there("alert_rules", needs="make up"),
     }
 
 
@@ -60,10 +60,11 @@ def audit_log(f: Facts) -> Mapping[str, Found]:
 
 @derives(24)
 def cost(f: Facts) -> Mapping[str, Found]:
-    """Seconds of inference are measured; the platform knows no prices."""
+    """Tasks and storage are measured; what they cost in money needs prices. What ran today is not in the lake yet."""
+    tasks = f.table("task_costs", "maintenance", kind="figure") | f.file("fresh_costs", "maintenance", "figure")
     return {
-        "infrastructure": NOTHING,
-        "inference": f.figure("moebius_latency_seconds_total", "nv_inference_compute_infer_duration_us"),
-        "analysis": NOTHING,
+        "infrastructure": both(tasks, f.table("storage", "maintenance", kind="figure")),
+        "inference": f.figure("moebius_process_cpu_seconds_total", "nv_inference_compute_infer_duration_us"),
+        "analysis": both(tasks, f.there("prices", needs="MOEBIUS_PRICES")),
         "optimisation": NOTHING,
     }

@@ -5,6 +5,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from include.contracts.calendar import Span
 from include.contracts.development import DatasetRef
 from include.contracts.period import Period
 from include.development.datasets.guarding import require_sound
@@ -78,3 +79,13 @@ def test_a_faulty_test_part_is_no_monitoring_baseline(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="the monitoring baseline of a release would be faulty"):
         require_sound(flight_spec(), lake, unguarded)
     require_sound(flight_spec(guard=Guard(accept={MONTHS[-1]: "metric"})), lake, unguarded)
+
+
+@pytest.mark.parametrize("lead", ["2 weeks", "40 days"])
+def test_a_faulty_test_part_is_found_where_events_are_asked_for_long_before(tmp_path: Path, lead: str) -> None:
+    lake = MemoryLake(_tables(MONTHS[-1]))
+    unguarded = _built(tmp_path, lake, enabled=False)
+    _built(tmp_path, lake, test_to="2013-04")
+    asked_before = flight_spec().event.model_copy(update={"lead": Span(lead)})
+    with pytest.raises(DataError, match=r"finds a fault in 2013-05 .*the monitoring baseline"):
+        require_sound(flight_spec(event=asked_before), lake, unguarded)

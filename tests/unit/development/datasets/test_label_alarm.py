@@ -129,9 +129,10 @@ def test_a_relation_that_is_not_monotone_is_found(task: str, y: np.ndarray) -> N
     assert alarm.value >= 0.995
 
 
-def test_codes_whose_order_means_nothing_tell_the_label() -> None:
-    codes = RANDOM.integers(0, 100, ROWS)
-    late = RANDOM.permutation(np.arange(100) % 2)
+@pytest.mark.parametrize("different", [100, 300])
+def test_codes_whose_order_means_nothing_tell_the_label(different: int) -> None:
+    codes = RANDOM.integers(0, different, ROWS)
+    late = RANDOM.permutation(np.arange(different) % 2)
     assert alarms(spec_of("binary", "numeric"), pd.DataFrame({"x": codes, "y": late[codes]}))
 
 
@@ -161,3 +162,18 @@ def test_a_calendar_is_no_leak_of_a_label_that_changes_slowly() -> None:
     temperature = np.cumsum(RANDOM.normal(size=ROWS)) + 5 * np.sin(hours * 2 * np.pi / 24)
     frame = pd.DataFrame({"x": np.sin(hours * 2 * np.pi / 8766), "y": temperature})
     assert alarms(spec_of("regression", "numeric"), frame) == []
+
+
+@pytest.mark.parametrize("kind", ["numeric", "categorical"])
+def test_a_copy_of_a_label_that_alternates_with_the_rows_is_found(kind: str) -> None:
+    """Evenly spaced rows of a long table would all be of one class, or of one hour of the day."""
+    labels = np.arange(40_000) % 2
+    assert alarms(spec_of("binary", kind), pd.DataFrame({"x": labels, "y": labels}))
+
+
+def test_a_category_of_many_values_is_judged_on_all_rows() -> None:
+    """Each of 20,000 names has ten rows of one class: of a tenth of the rows each has one."""
+    random = np.random.default_rng(0)
+    names = random.permutation(np.tile(np.arange(20_000), 10))
+    labels = (random.random(20_000) < 0.3).astype(int)[names]
+    assert alarms(spec_of("binary", "categorical"), pd.DataFrame({"x": [f"c{i}" for i in names], "y": labels}))

@@ -49,6 +49,7 @@ def ids(dataset: DatasetRef, *parts: str) -> set[str]:
     return {i for part in parts for i in read_part(getattr(dataset, part))["flight_id"]}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("split", SPLITS)
 def test_every_split_is_built_again_bit_for_bit(tmp_path: Path, split: str) -> None:
     spec, tables = spec_of(split), months()

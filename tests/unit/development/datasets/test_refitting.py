@@ -32,14 +32,20 @@ def ids(dataset: DatasetRef, *parts: str) -> list[str]:
     return [i for part in parts for i in read_part(getattr(dataset, part))["flight_id"]]
 
 
-@pytest.fixture
-def champion(tmp_path: Path) -> DatasetRef:
-    return build(tmp_path, {p: events(p) for p in PERIODS[:2]}, test_to=PERIODS[1])
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Of the two datasets that follow; tests change nothing in it."""
+    return tmp_path_factory.mktemp("datasets")
 
 
-@pytest.fixture
-def proof(tmp_path: Path, champion: DatasetRef) -> DatasetRef:
-    return build(tmp_path, excluded=[champion])
+@pytest.fixture(scope="module")
+def champion(place: Path) -> DatasetRef:
+    return build(place, {p: events(p) for p in PERIODS[:2]}, test_to=PERIODS[1])
+
+
+@pytest.fixture(scope="module")
+def proof(place: Path, champion: DatasetRef) -> DatasetRef:
+    return build(place, excluded=[champion])
 
 
 def test_it_learns_every_row_of_the_window_and_shows_the_parts_of_the_proof(

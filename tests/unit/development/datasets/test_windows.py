@@ -1,5 +1,6 @@
 """Datasets of a use case by days: windows of time, the frozen one kept apart, and rows that the champion never saw."""
 
+import shutil
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -53,16 +54,27 @@ def build(directory: Path, test_to: str, spec: UseCase | None = None, **changes:
     return frames.build(directory, published, spec or daily(), test_to=Period(test_to), lake=LAKE, **changes)
 
 
+@pytest.fixture(scope="module")
+def first(tmp_path_factory: pytest.TempPathFactory) -> DatasetRef:
+    """The dataset that is tested up to 12 January; tests change nothing in it."""
+    return build(tmp_path_factory.mktemp("first"), "2013-01-12")
+
+
+@pytest.fixture(scope="module")
+def refitted_first(tmp_path_factory: pytest.TempPathFactory, first: DatasetRef) -> DatasetRef:
+    """That of its refit; tests change nothing in it."""
+    return refitted(tmp_path_factory.mktemp("refitted"), first)
+
+
 def spans(dataset: DatasetRef) -> list[tuple[str, str]]:
     return [(part.periods[0], part.periods[-1]) for part in (dataset.train, dataset.validation, dataset.test)]
 
 
-def test_the_last_days_test_and_the_days_before_validate(tmp_path: Path) -> None:
-    dataset = build(tmp_path, "2013-01-12")
-    assert spans(dataset) == [("2013-01-01", "2013-01-05"), ("2013-01-06", "2013-01-08"), ("2013-01-09", "2013-01-12")]
-    assert dataset.test.rows == 800, "four days together"
-    assert dataset.validation.rows == 600
-    assert dataset.name.startswith("2013-01-12-")
+def test_the_last_days_test_and_the_days_before_validate(first: DatasetRef) -> None:
+    assert spans(first) == [("2013-01-01", "2013-01-05"), ("2013-01-06", "2013-01-08"), ("2013-01-09", "2013-01-12")]
+    assert first.test.rows == 800, "four days together"
+    assert first.validation.rows == 600
+    assert first.name.startswith("2013-01-12-")
 
 
 def test_a_window_to_learn_from_is_a_length_of_time(tmp_path: Path) -> None:
@@ -100,27 +112,31 @@ def test_a_split_by_rule_has_no_days_that_only_test(tmp_path: Path) -> None:
         build(tmp_path, "2013-01-12", by_rule, test_from=Period("2013-01-10"))
 
 
-def test_the_next_test_window_is_later_than_the_frozen_one_which_teaches_nobody(tmp_path: Path) -> None:
-    champion = build(tmp_path, "2013-01-12")
-    later = build(tmp_path, "2013-01-15", excluded=[champion])
+def test_the_next_test_window_is_later_than_the_frozen_one_which_teaches_nobody(
+    tmp_path: Path, first: DatasetRef
+) -> None:
+    later = build(tmp_path, "2013-01-15", excluded=[first])
     assert later.test.periods == ["2013-01-13", "2013-01-14", "2013-01-15"], "the days since, not four days back"
     assert later.train.periods[-1] < "2013-01-09"
-    whole = build(tmp_path, "2013-01-18", excluded=[champion])
+    whole = build(tmp_path, "2013-01-18", excluded=[first])
     assert spans(whole)[2] == ("2013-01-15", "2013-01-18")
     learned = {*whole.train.periods, *whole.validation.periods}
     assert learned == {*DAYS[:8], "2013-01-13", "2013-01-14"}, "the frozen days are left out, those after them teach"
     ids = set(read_part(whole.train)["flight_id"]) | set(read_part(whole.validation)["flight_id"])
-    assert not ids & set(read_part(champion.test)["flight_id"])
+    assert not ids & set(read_part(first.test)["flight_id"])
 
 
-def test_a_retrain_a_week_later_on_the_same_rows_is_refused_and_a_later_one_says_what_is_new(tmp_path: Path) -> None:
-    champion, spec = build(tmp_path, "2013-01-12"), daily().model_copy(update={"training": Training(refit="never")})
+def test_a_retrain_a_week_later_on_the_same_rows_is_refused_and_a_later_one_says_what_is_new(
+    tmp_path: Path, first: DatasetRef
+) -> None:
+    spec = daily().model_copy(update={"training": Training(refit="never")})
+    same = build(tmp_path, "2013-01-16", excluded=[first])
     with pytest.raises(DataError, match=r"would see no new rows: all 1600 of dataset 2013-01-16-\w+ taught the model"):
-        fresh_rows.require(spec, build(tmp_path, "2013-01-16", excluded=[champion]), champion)
-    assert fresh_rows.require(spec, build(tmp_path, "2013-01-18", excluded=[champion]), champion) == 400
-    shorter = build(tmp_path, "2013-01-16", daily(window="10 days"), excluded=[champion])
+        fresh_rows.require(spec, same, first)
+    assert fresh_rows.require(spec, build(tmp_path, "2013-01-18", excluded=[first]), first) == 400
+    shorter = build(tmp_path, "2013-01-16", daily(window="10 days"), excluded=[first])
     with pytest.raises(DataError, match="no new rows"):
-        fresh_rows.require(spec, shorter, champion)
+        fresh_rows.require(spec, shorter, first)
 
 
 def refitted(directory: Path, proof: DatasetRef) -> DatasetRef:
@@ -128,29 +144,36 @@ def refitted(directory: Path, proof: DatasetRef) -> DatasetRef:
     return frames.build_refit(directory, proof, published, daily())
 
 
-def test_a_second_and_a_third_cycle_after_a_refit_have_something_to_learn(tmp_path: Path) -> None:
+def test_a_second_and_a_third_cycle_after_a_refit_have_something_to_learn(
+    tmp_path: Path, first: DatasetRef, refitted_first: DatasetRef
+) -> None:
     """Each refit has learned all days up to its test; the next candidate's proof learns no day that is new to it."""
-    champion = refitted(tmp_path, build(tmp_path, "2013-01-12"))
+    for dataset in (first, refitted_first):  # a refit looks for what its proof left out
+        shutil.copytree(dataset.path, tmp_path / dataset.name)
+    champion = refitted_first
     for test_to, fresh in (("2013-01-16", 800), ("2013-01-20", 800)):
         proof = build(tmp_path, test_to, excluded=[champion])
         learned = {*read_part(proof.train)["flight_id"], *read_part(proof.validation)["flight_id"]}
         assert learned <= {*read_part(champion.train)["flight_id"]}
         assert fresh_rows.require(daily(), proof, champion) == fresh
-        with pytest.raises(DataError, match=r"wait until more is published$"):
-            fresh_rows.require(daily(), proof, refitted(tmp_path, proof))
         champion = refitted(tmp_path, proof)
+        with pytest.raises(DataError, match=r"wait until more is published$"):
+            fresh_rows.require(daily(), proof, champion)
 
 
-def test_rows_of_a_test_set_that_refused_somebody_are_new_to_the_champion_too(tmp_path: Path) -> None:
-    champion = refitted(tmp_path, build(tmp_path, "2013-01-12"))
-    refused = build(tmp_path, "2013-01-16", excluded=[champion])
+def test_rows_of_a_test_set_that_refused_somebody_are_new_to_the_champion_too(
+    tmp_path: Path, refitted_first: DatasetRef
+) -> None:
+    refused = build(tmp_path, "2013-01-16", excluded=[refitted_first])
     later = build(tmp_path, "2013-01-20", excluded=[refused])
-    assert fresh_rows.require(daily(), later, champion) == 1600, "the frozen days and those that test"
+    assert fresh_rows.require(daily(), later, refitted_first) == 1600, "the frozen days and those that test"
     assert later.train.periods + later.validation.periods == DAYS[:12]
 
 
-def test_periods_and_their_snapshots_say_before_any_row_is_read_whether_there_is_something_new(tmp_path: Path) -> None:
-    champion = build(tmp_path, "2013-01-12")
+def test_periods_and_their_snapshots_say_before_any_row_is_read_whether_there_is_something_new(
+    first: DatasetRef,
+) -> None:
+    champion = first
     published = {ref.period: ref for ref in frames.snapshots(TABLES)}
 
     def may_teach(first: str, last: str, given: int | None = None, refs: Any = None) -> bool:

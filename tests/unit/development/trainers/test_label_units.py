@@ -16,6 +16,7 @@ from include.development.trainers.label_units import LabelUnits, ScaledModel
 from include.development.trainers.protocol import Fitted, Input, Matrix, Problem, Run
 from include.development.trainers.registry import trainer
 from include.development.trainers.trained_model import TrainedModel
+from include.errors import DataError
 from include.evaluation.metrics import score
 from include.specification.data import Feature
 from tests.unit.development.trainers.trainer_cases import CASES, Case, fitted, rows
@@ -48,6 +49,7 @@ def said_by_graph(model: Fitted, X: np.ndarray) -> np.ndarray:
     return session.run(None, {"input": X})[-1].reshape(len(X))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", [c for c in VALUES if c.parameters != {"estimator": "elastic_net"}], ids=repr)
 def test_a_target_with_a_large_offset_is_learned_as_well_as_a_plain_one(case: Case) -> None:
     mean, spread = WORLDS[1]
@@ -166,3 +168,9 @@ def test_a_target_is_learned_from_its_own_history_whatever_its_offset(case: Case
         found.append(score("r2", y[600:], model.predict(held.X)))
     assert found[1] == pytest.approx(found[0], abs=0.01)
     assert found[1] > 0.6
+
+
+@pytest.mark.parametrize("size", [1e160, 1e308])
+def test_labels_whose_spread_is_no_number_are_refused(size: float) -> None:
+    with pytest.raises(DataError, match=r"the 3 training labels lie so far apart .* give the label in a larger unit"):
+        LabelUnits.of(np.array([-size, 0.0, size]))

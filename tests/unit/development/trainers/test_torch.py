@@ -21,6 +21,7 @@ def fit(case: Case, run: Run | None = None, train: Matrix | None = None, **param
     return case.trainer.fit(case.problem, train or rows(case), rows(case, 100, 1), given, run or Run())  # type: ignore[return-value]
 
 
+@pytest.mark.slow
 def test_a_fit_leaves_the_process_as_it_was() -> None:
     torch.manual_seed(7)
     before, threads = torch.get_rng_state(), torch.get_num_threads()

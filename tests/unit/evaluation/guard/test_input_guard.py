@@ -64,3 +64,9 @@ def test_all_figures_together_alarm_at_the_declared_rate(before: list[PeriodProf
     odd = found(FAULTS["missing"][0](month(MONTHS[-1])), before)
     assert [one.chance for one in odd] == sorted(one.chance for one in odd)
     assert odd[-1].chance <= 0.02
+
+
+def test_numbers_of_more_digits_than_are_written_lose_no_row() -> None:
+    rows = month(MONTHS[0])
+    profiled = described(MONTHS[0], rows.assign(x=1_000_000.0 + np.arange(len(rows)) % 100))
+    assert sum(profiled.counts["x"].values()) == len(rows)

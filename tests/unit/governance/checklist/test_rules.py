@@ -1,6 +1,7 @@
 """The state of an item is what its evidence says; without evidence it says so."""
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from include.contracts.checklist import Evidence
 from include.contracts.tables import TableHead
@@ -51,10 +52,38 @@ def test_what_would_give_evidence_is_a_dag_that_there_is() -> None:
 
 
 def test_what_the_platform_does_not_have_stays_without_evidence_and_without_a_way() -> None:
-    orchestration = {point.key: point for point in states(EMPTY)[17].points}
-    assert [key for key, point in orchestration.items() if not point.ways and not point.needs] == [
-        "kubernetes", "autoscaling", "discovery",
+    every = [(number, point) for number, one in states(EMPTY).items() for point in one.points]
+    assert [f"{number}.{point.key}" for number, point in every if not point.ways and not point.needs] == [
+        "6.at_rest", "11.automl", "17.kubernetes", "17.autoscaling", "17.discovery", "24.optimisation",
     ]  # fmt: skip
+
+
+LEFT_BY_EVERY_RUN = {"gate_results", "figures", "registered", "verdict"}
+
+
+class Conditional(Facts):
+    """Names as a way what no run of a DAG leaves by itself."""
+
+    def mark(self, table: str, value: str, *further: Any, **options: Any) -> Found:
+        return Found((), () if {table, value} & LEFT_BY_EVERY_RUN else ("condition",))
+
+    def event(self, what: str, needs: str = "") -> Found:
+        return Found((), ("condition",))
+
+
+def test_a_point_that_no_run_proves_by_itself_says_what_must_happen() -> None:
+    derived = states(Conditional(at=AT))
+    depends = [(n, point.key) for n, one in derived.items() for point in one.points if "condition" in point.ways]
+    assert len(depends) > 20
+    assert not [(n, key) for n, key in depends if not items()[n].points[key].happens]
+    assert "with two releases" in str(items()[16].points["automatic"].happens)
+
+
+def test_what_ran_today_is_evidence_before_the_lake_has_it() -> None:
+    fresh = {"fresh_costs": Seen("costs/flight_delay/2026-01-02T00.jsonl", AT, page="cost/flight_delay")}
+    known = facts(files=fresh, tables={"storage": HEAD}, ran={"retirement.ask": AT})
+    assert points(24, known)["infrastructure"] == 2
+    assert points(28, known) == {"criteria": 1, "process": 0, "retention": 0, "record": 0}
 
 
 def test_some_points_with_evidence_are_partly_and_all_are_proved() -> None:
@@ -86,6 +115,15 @@ def test_a_mark_counts_only_where_the_spec_is_of_that_kind() -> None:
 def test_figures_count_while_prometheus_has_them() -> None:
     running = Facts(at=AT, series={"nv_inference_count": "triton"})
     assert points(14, running) == {"servers": 1, "gateway": 0}
+
+
+def test_costs_are_analysed_in_money_once_prices_are_set() -> None:
+    measured = facts(tables={"task_costs": HEAD, "storage": HEAD})
+    assert points(24, measured) == {"infrastructure": 2, "inference": 0, "analysis": 0, "optimisation": 0}
+    assert points(24, facts(tables={"task_costs": HEAD}))["infrastructure"] == 0
+    priced = Facts(at=AT, usecases=measured.usecases, platform={"prices": Seen("MOEBIUS_PRICES", AT)},
+        series={"moebius_process_cpu_seconds_total": "exporter"})  # fmt: skip
+    assert points(24, priced) == {"infrastructure": 2, "inference": 1, "analysis": 2, "optimisation": 0}
 
 
 def test_a_gateway_without_clients_routes_and_authenticates_nobody() -> None:

@@ -2,6 +2,10 @@
 
 import json
 from datetime import UTC, date, datetime
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+from zipfile import ZIP_DEFLATED, ZipFile
 
 import pytest
 
@@ -16,8 +20,14 @@ GIVEN = {
     1: Assessment(state="done", note="every day at six"),
     17: Assessment(state="planned", plan="=HYPERLINK(1)", due=date(2026, 6, 30)),
 }
-STANDING = {number: Assessed(by="ada", at=AT, entry=1, assessment=one) for number, one in GIVEN.items()}
-CONTENT = transfer.content(states(Facts(at=AT)), STANDING, AT, "ko")
+
+
+def content_of(given: dict[int, Assessment]) -> dict[str, Any]:
+    standing = {number: Assessed(by="ada", at=AT, entry=1, assessment=one) for number, one in given.items()}
+    return transfer.content(states(Facts(at=AT)), standing, AT, "ko")
+
+
+CONTENT = content_of(GIVEN)
 
 
 def test_a_json_file_comes_back_as_it_was() -> None:
@@ -29,8 +39,6 @@ def test_a_workbook_comes_back_as_it_was() -> None:
 
 
 def test_a_text_of_a_person_is_no_formula_of_the_workbook() -> None:
-    from io import BytesIO
-
     from openpyxl import load_workbook
 
     sheet = load_workbook(BytesIO(workbook.workbook(CONTENT, str)))[workbook.SHEET]
@@ -88,7 +96,7 @@ def test_what_is_no_file_of_that_kind_is_refused(content: bytes) -> None:
 def test_a_sheet_without_its_head_is_refused_and_one_with_a_title_above_is_not() -> None:
     with pytest.raises(DataError, match="no row with the heads"):
         transfer.rows_of([["a", "b"], [1, 2]])
-    sheet = [["Our plan", None], ["number", "state"], [3.0, "done"], [None, None]]
+    sheet: list[list[Any]] = [["Our plan", None], ["number", "state"], [3.0, "done"], [None, None]]
     assert transfer.assessments(transfer.rows_of(sheet)) == {3: Assessment(state="done")}
 
 
@@ -97,3 +105,50 @@ def test_what_is_planned_is_late_after_its_day() -> None:
     assert [transfer.is_late(late, date(2026, month, 30)) for month in (6, 7)] == [False, True]
     done = GIVEN[17].model_copy(update={"state": "done"})
     assert not transfer.is_late(late.model_copy(update={"assessment": done}), date(2026, 7, 30))
+
+
+@pytest.mark.parametrize("note", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "#N/A", "a\x07b", "<b>&amp;", "𝔸\u202e한"])
+def test_any_note_leaves_as_the_text_that_it_is(note: str) -> None:
+    from openpyxl import load_workbook
+
+    given = content_of({1: Assessment(state="done", note=note)})
+    made = workbook.workbook(given, str)
+    cells = [cell for row in load_workbook(BytesIO(made))[workbook.SHEET] for cell in row if cell.value is not None]
+    assert {cell.data_type for cell in cells} <= {"s", "n"}
+    assert workbook.read(made)[1].note == note.replace("\x07", workbook.UNKNOWN)
+
+
+KIND = "application/vnd.openxmlformats-officedocument.spreadsheetml.sharedStrings+xml"
+SHARED = f'<Override PartName="/xl/sharedStrings.xml" ContentType="{KIND}"/></Types>'.encode()
+
+
+def packed(**parts: bytes) -> bytes:
+    """A workbook with these parts in place of its own; Excel keeps texts in shared strings."""
+    made, whole = BytesIO(), workbook.workbook(content_of({}), str)
+    with ZipFile(BytesIO(whole)) as before, ZipFile(made, "w", ZIP_DEFLATED) as after:
+        for name in before.namelist():
+            content = before.read(name).replace(b"</Types>", SHARED if "sharedStrings" in parts else b"</Types>")
+            after.writestr(name, parts.get(Path(name).stem, content))
+        if "sharedStrings" in parts:
+            after.writestr("xl/sharedStrings.xml", parts["sharedStrings"])
+    return made.getvalue()
+
+
+ENTITIES = "".join(f'<!ENTITY e{n} "{f"&e{n - 1};" * 10 if n else "x" * 10}">' for n in range(9))
+LAUGHS = f'<?xml version="1.0"?><!DOCTYPE w [{ENTITIES}]><sst><si><t>&e8;</t></si></sst>'.encode()
+OUTSIDE = b'<?xml version="1.0"?><!DOCTYPE w [<!ENTITY e SYSTEM "file:///etc/passwd">]><sst><si><t>&e;</t></si></sst>'
+
+
+@pytest.mark.parametrize("part", ["workbook", "sharedStrings", "sheet1", "styles"])
+@pytest.mark.parametrize("hostile", [LAUGHS, OUTSIDE, b"<", b" " * (workbook.LARGEST + 1)], ids=len)
+def test_a_workbook_that_was_made_to_hurt_is_refused(part: str, hostile: bytes) -> None:
+    with pytest.raises(DataError):
+        workbook.read(packed(**{part: hostile}))
+
+
+@pytest.mark.parametrize(
+    "text", [b"[" * 400_000, b'{"items":' * 60_000, b"[1" + b"0" * 9_000 + b"]", b"\xff\xfe"], ids=len
+)
+def test_a_json_file_that_was_made_to_hurt_is_refused(text: bytes) -> None:
+    with pytest.raises(DataError):
+        transfer.read_json(text)

@@ -2,9 +2,12 @@
 
 import json
 import re
+from datetime import UTC, datetime
 
 import pytest
 
+from include.governance.checklist.facts import Facts
+from include.governance.checklist.rules import states
 from include.governance.rights import RIGHTS
 from include.governance.standard import probes
 from include.governance.standard.facts import FACTS
@@ -12,12 +15,13 @@ from include.governance.standard.groups import GROUPS
 from include.governance.standard.layers import LAYERS
 from include.governance.standard.learning import LEARNING_TYPES
 from include.governance.standard.mapping import ROWS
-from include.governance.standard.model import Term
+from include.governance.standard.model import Component, Term
 from include.governance.standard.pipelines import PIPELINES
 from include.platform.probes import SERVICES
 from include.records.registry import RECORD_TABLES
 from include.services.platform_checks import CHECKS
 from include.settings import ROOT
+from include.ui import component_use
 from include.ui.navigation import OF_USECASE, PLACES
 from tests.dags.snapshot import GRAPH
 
@@ -82,3 +86,22 @@ def test_stages_are_joined_to_tasks_of_the_dags() -> None:
 
 def test_kinds_of_learning_are_facts_of_specs() -> None:
     assert {kind.fact for each in LEARNING_TYPES for kind in each.kinds if kind.fact} <= set(FACTS)
+
+
+NOTHING_RAN = component_use.points(states(Facts(at=datetime(2026, 1, 2, tzinfo=UTC))))
+COUNTERPARTS = [one for one in probes.components() if one.points]
+
+
+@pytest.mark.parametrize("component", COUNTERPARTS, ids=lambda one: f"{one.term.en}: {', '.join(one.points)}")
+def test_mapping_and_checklist_agree_whether_there_is_such_a_thing(component: Component) -> None:
+    points = [key for name in component.points for key in component_use.named(name)]
+    assert set(points) <= set(NOTHING_RAN)
+    assert bool(component.probes) == any(component_use.there(NOTHING_RAN[key]) for key in points)
+
+
+def test_every_item_of_the_checklist_that_a_group_names_is_the_groups_counterpart() -> None:
+    numbers = [point for group in GROUPS for one in group.components for point in one.points]
+    assert sorted(map(int, numbers)) == [number for number in range(1, 25) if number != 3]
+    titles = {"LIME": "12.lime", "grid": "11.grid", "blue-green": "15.blue_green", "manual": "16.manual"}
+    parts = {part.term.en: part.points for row in ROWS for function in row.functions for part in function.parts}
+    assert {title: parts[title] for title in titles} == {title: (point,) for title, point in titles.items()}

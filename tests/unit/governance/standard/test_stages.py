@@ -17,7 +17,7 @@ def run(task: str, run_id: str, seconds: float | None, state: str = "success", i
     family, _, name = task.partition(".")
     ended = AT + timedelta(seconds=seconds) if seconds is not None else None
     return SimpleNamespace(
-        family=family, task=name, map_index=index, run_id=run_id, state=state, seconds=seconds, ended=ended
+        period="", family=family, task=name, map_index=index, run_id=run_id, state=state, seconds=seconds, ended=ended
     )
 
 

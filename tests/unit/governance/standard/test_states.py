@@ -12,16 +12,25 @@ AT = datetime(2013, 5, 1, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(("states", "state"), [
-    ([], "none"), (["none", "none"], "none"), (["healthy", "none"], "healthy"), (["down", "none"], "down"),
+    ([], "none"), (["none", "none"], "none"), (["healthy", "none"], "partly connected"), (["down", "none"], "down"),
     (["healthy", "down"], "degraded"), (["degraded", "healthy"], "degraded"), (["degraded"], "degraded"),
+    (["healthy", "healthy"], "healthy"), (["idle", "idle"], "idle"), (["healthy", "idle"], "partly used"),
+    (["idle", "none"], "partly connected"), (["healthy", "partly connected"], "partly connected"),
+    (["healthy", "partly used"], "partly used"), (["idle", "down"], "degraded"),
 ])  # fmt: skip
-def test_what_has_no_evidence_neither_heals_nor_harms(states: list[State], state: State) -> None:
+def test_only_what_is_connected_and_used_in_every_part_is_healthy(states: list[State], state: State) -> None:
     assert combined(states) == state
 
 
-def test_only_what_answers_is_connected() -> None:
-    states: list[State] = ["healthy", "degraded", "down", "none"]
-    assert [connected(state) for state in states] == [True, True, False, False]
+def test_what_never_ran_is_connected_and_what_does_not_answer_is_not() -> None:
+    states: list[State] = ["healthy", "degraded", "idle", "down", "none"]
+    assert [connected(state) for state in states] == [True, True, True, False, False]
+
+
+@pytest.mark.parametrize(("state", "unused"), [("healthy", "idle"), ("degraded", "degraded"), ("none", "none")])
+def test_what_was_never_used_is_not_called_healthy(state: State, unused: State) -> None:
+    found = {"form:training.sampler=tpe": Answer(state, "found", AT)}
+    assert (judged(found), judged(found, used=False)) == (state, unused)
 
 
 @pytest.mark.parametrize(("found", "state"), [
