@@ -19,6 +19,7 @@ from include.platform.patience import Patience
 from include.settings import Settings
 
 PATIENCE_SECONDS = 120.0
+POLL_SECONDS = 1.0
 UNFINISHED = ("queued", "running")
 PAGE = 100
 FAULTY = "specifications.py"
@@ -173,7 +174,7 @@ class Airflow:
                 return run
             if run["state"] == "failed":
                 raise RunFailedError(self._failure(run, tasks))
-            time.sleep(0.4)
+            time.sleep(POLL_SECONDS)
 
     def wait_for(
         self, dag_id: str, *, after: datetime | None = None, partition: str | None = None, seconds: float = 180

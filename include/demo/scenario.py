@@ -23,7 +23,9 @@ from include.ports.state import StateStore
 from include.services.composition import Services
 from include.specification.usecase import UseCase
 
-FAMILIES = ("data_pipeline", "monitoring", "retrain_trigger", "training", "retrain_evaluation", "deployment")
+NIGHTLY = ("maintenance", "audit")
+"""What the clock starts at night; the demo is over before that."""
+FAMILIES = ("data_pipeline", "monitoring", "retrain_trigger", "training", "retrain_evaluation", "deployment", *NIGHTLY)
 RETRAIN_DUE = "ask_for_retrain"
 """The task of monitoring that succeeds when the policy of the use case asks for a retrain."""
 CANARY_SECONDS = 60
@@ -79,6 +81,12 @@ class Scenario:
 
     def play(self) -> None:
         """Raises RunFailedError or ServiceError with what failed and where the log is."""
+        self._play()
+        with self.progress.stage("night", "what runs at night: costs are counted, the audit log is verified"):
+            for family in NIGHTLY:
+                self.airflow.wait(self.airflow.trigger(self._dag(family), run_id="demo__night"))
+
+    def _play(self) -> None:
         for step in self.history:
             self.publish(step, then="the first training")
         self.first_release()

@@ -17,6 +17,8 @@ from include.governance.answers import MOST_REASON
 from include.orchestration.dag_names import SHOWN
 from include.orchestration.forms import check_form
 from include.orchestration.retries import OnlyWhatMayPass
+from include.platform import beginning
+from include.settings import load_settings
 from include.specification.loader import load_usecase, usecases
 from include.specification.usecase import UseCase
 
@@ -61,10 +63,13 @@ def usecase_dag(
     """The DAG ``<usecase>.<family>`` with the common tags, owner, runbook and check of its form; ``build`` adds tasks.
 
     ``arc`` is ml, dev or ops; ``component`` is the ISO/IEC 23053 component that the DAG realises. ``options`` are
-    Airflow's; one that is a function gets the spec.
+    Airflow's; one that is a function gets the spec. What runs by the clock runs first when its time has come after the
+    state root was made: there is nothing to check or to delete before.
     """
     own = {name: value(spec) if callable(value) else value for name, value in options.items()}
     fields = own.pop("params", {})
+    if isinstance(own.get("schedule"), str) and (made := beginning.moment(load_settings())):
+        own = {"start_date": made, **own}
     shown = SHOWN[family]
     with DAG(
         dag_id=f"{spec.name}.{family}",
@@ -87,7 +92,6 @@ def require_usable_specifications() -> None:
     Airflow keeps an import error per file and drops the DAGs of that file, so a file of its own says it.
     """
     from include.services import checking
-    from include.settings import load_settings
 
     faults = checking.known(load_settings())
     if faults:

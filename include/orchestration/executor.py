@@ -1,7 +1,6 @@
 """A local executor whose workers have the heavy libraries loaded already, and whose tasks outlive the scheduler."""
 
 import gc
-import importlib
 import logging
 import os
 import sys
@@ -18,7 +17,7 @@ from airflow.configuration import AIRFLOW_HOME
 from airflow.executors.base_executor import BaseExecutor
 from airflow.utils.state import TaskInstanceState
 
-from include.orchestration import task_worker
+from include.orchestration import loaded_ahead, task_worker
 from include.orchestration.claims import Claims
 
 if TYPE_CHECKING:
@@ -26,8 +25,6 @@ if TYPE_CHECKING:
     from airflow.models.taskinstance import TaskInstance
 
 log = logging.getLogger(__name__)
-
-PRELOADED = ("pandas", "pyarrow", "deltalake", "duckdb", "ibis", "feast", "great_expectations", "mlflow", "xgboost")
 
 
 @dataclass
@@ -42,9 +39,8 @@ class Worker:
 class WarmLocalExecutor(BaseExecutor):
     """Tasks of one machine, each in a worker that was forked when the scheduler started.
 
-    What tasks need is imported once, before the workers fork, so a task starts within a fraction of a second: Great
-    Expectations, Feast and MLflow take 4 to 7 s each to import; paid per task they would be most of a short task's
-    time. The pages are shared with the forked workers.
+    What tasks need is imported once (``loaded_ahead``), before the workers fork, so a task starts within a fraction of
+    a second; paid per task, imports would be most of a short task's time. The pages are shared with the forked workers.
 
     Unlike Airflow's ``LocalExecutor``:
 
@@ -62,9 +58,8 @@ class WarmLocalExecutor(BaseExecutor):
     supports_connection_test = True
 
     def start(self) -> None:
-        for name in PRELOADED:
-            importlib.import_module(name)
-        log.info("preloaded %s", ", ".join(PRELOADED))
+        loaded_ahead.load(loaded_ahead.OF_TASKS)
+        log.info("preloaded %s", ", ".join(loaded_ahead.OF_TASKS))
         self.claims = Claims(Path(AIRFLOW_HOME) / "executor.claims")
         self.workers: list[Worker] = []
         self.adopted: dict[Any, UUID] = {}

@@ -13,12 +13,13 @@ from include.formats.sqlite_files import sqlite_url
 from include.process_environment import inherited_environment
 from include.settings import ROOT, Settings
 
-ARGUMENTS = {
-    "airflow-db": ["db", "migrate"],
-    "airflow-api": ["api-server"],
-    "airflow-scheduler": ["scheduler", "--skip-serve-logs"],
-    "airflow-dag-processor": ["dag-processor"],
-    "airflow-triggerer": ["triggerer", "--skip-serve-logs"],
+AIRFLOW = str(Path(sys.executable).parent / "airflow")
+COMMANDS = {
+    "airflow-db": [AIRFLOW, "db", "migrate"],
+    "airflow-api": [AIRFLOW, "api-server"],
+    "airflow-scheduler": [AIRFLOW, "scheduler", "--skip-serve-logs"],
+    "airflow-dag-processor": [sys.executable, "-m", "include.orchestration.dag_processor"],
+    "airflow-triggerer": [AIRFLOW, "triggerer", "--skip-serve-logs"],
 }
 """Airflow's log servers listen on all addresses, so they stay away: ``include.orchestration.task_logs`` reads files."""
 
@@ -38,7 +39,7 @@ PATIENCE = {
 
 def command(name: str, settings: Settings) -> tuple[list[str], dict[str, str]]:
     """Arguments and environment, without secrets, of one service of Airflow."""
-    return [str(Path(sys.executable).parent / "airflow"), *ARGUMENTS[name]], environment(settings)
+    return COMMANDS[name], environment(settings)
 
 
 def environment(settings: Settings) -> dict[str, str]:

@@ -17,7 +17,7 @@ ROOMS = (
     "snapshots", "specifications", "spool", "staging", "stores", "training", "unreadable",
 )  # fmt: skip
 """Directories of the state root in which small state is kept."""
-PLAIN = frozenset({"environment", "version", "passwords.json", "model_version", "approval.pub"})
+PLAIN = frozenset({"environment", "version", "made", "passwords.json", "model_version", "approval.pub"})
 """Names of files that hold their text alone; those of keys are named by ``identity.key_files``."""
 EARLIER = (
     "releases/*/rollout.json", "releases/*/r*/release.json", "releases/*/r*/model_version", "snapshots/*/*.json",

@@ -32,7 +32,7 @@ COMMANDS: dict[str, Callable[[Settings], Command]] = {
     "gateway": lambda settings: (haproxy.command(settings), inherited_environment()),
     "prometheus": lambda settings: (metrics_server.command(settings), inherited_environment()),
     "supervisord": supervisord.command,
-    **{name: partial(airflow.command, name) for name in airflow.ARGUMENTS},
+    **{name: partial(airflow.command, name) for name in airflow.COMMANDS},
 }
 LOGINS: dict[str, Callable[[Settings], tuple[str, str]]] = {
     "mlflow": lambda settings: (settings.mlflow_user, settings.mlflow_password_text()),
@@ -97,7 +97,7 @@ def called(name: str, settings: Settings) -> Service:
 
 def _watched(declared: Declaration, env: Mapping[str, str]) -> list[str]:
     """The variables that it reads."""
-    of_settings = declared.program or declared.name in (*airflow.ARGUMENTS, supervisord.NAME)
+    of_settings = declared.program or declared.name in (*airflow.COMMANDS, supervisord.NAME)
     prefixes = ("MOEBIUS_", "AIRFLOW__") if of_settings else ()
     sources = secrets.of_sources(env)
     return [name for name in env if name.startswith(prefixes) or name in sources]

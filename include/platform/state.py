@@ -8,6 +8,7 @@ from include.adapters.export_files import new_private_key, publish_recipient
 from include.adapters.signatures import new_signing_key, publish_signing_key
 from include.errors import SettingsError
 from include.formats import state_file
+from include.platform import beginning
 from include.settings import Settings
 
 OWNERS, VERSIONS = r"prod|dev", r"\d+(\.\d+)*"
@@ -33,6 +34,7 @@ def claim(settings: Settings) -> None:
         )
     state_file.write(mark, settings.environment, plain=True)
     state_file.write(settings.home / "version", VERSION, plain=True)
+    beginning.mark(settings)
 
 
 def _require_version(settings: Settings) -> None:

@@ -136,6 +136,11 @@ class World:
         run["state"] = "success"
         self.releases.append(f"r000{len(self.releases) + 1}")
 
+    def _maintenance(self, run: dict) -> None:
+        run["state"] = "success"
+
+    _audit = _maintenance
+
     def abandon(self) -> None:
         """While nobody plays, canaries end for want of traffic; every other run ends well."""
         for run in list(self.runs):

@@ -44,7 +44,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         until((tmp_path / f"{work.key}.go").exists)
 
     monkeypatch.setattr(executor, "AIRFLOW_HOME", str(tmp_path))
-    monkeypatch.setattr(executor, "PRELOADED", ())
+    monkeypatch.setattr(executor.loaded_ahead, "OF_TASKS", ())
     monkeypatch.setattr(task_worker, "ExecuteTask", Work)
     monkeypatch.setattr(BaseExecutor, "run_workload", staticmethod(run))
     return tmp_path

@@ -69,7 +69,7 @@ SMALL = ["releases/cats/rollout.json", "privacy/cats/active_key", "version", "ke
 def test_a_sound_state_root_has_no_finding(settings: Settings) -> None:
     assert Doctor(settings).findings() == []
     looked_at = {str(path.relative_to(settings.home)) for path in Doctor(settings).files()}
-    assert {"version", "environment", "platform/identity.json", *SMALL} <= looked_at
+    assert {"version", "environment", "made", "platform/identity.json", *SMALL} <= looked_at
 
 
 @pytest.mark.slow
