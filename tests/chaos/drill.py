@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from include.contracts.platform import ProcessEvent
+from include.platform.patience import Patience
 from tests.chaos.accounts import Rows, Spool
 from tests.chaos.driver import Asked, Driver, Outcome, span
 from tests.chaos.faults import Fault, Pids
@@ -83,7 +84,7 @@ def under_way(events: Iterable[ProcessEvent]) -> set[str]:
 
 @dataclass
 class Drill:
-    """``patience``: seconds after which what is not well again counts as never."""
+    """``patience``: seconds of a machine with time after which what is not well again counts as never."""
 
     world: World
     driver: Driver
@@ -102,7 +103,7 @@ class Drill:
             wave.hurt[fault.name] = fault.inject(self.world)
             self._hold(fault, begun)
         self._watch(wave, witness, begun)
-        answered = self._answers_again(begun)
+        answered = self._answers_again()
         asked = self.driver.since(begun)
         witness.look()
         rows = self._spool.of(asked)
@@ -114,8 +115,8 @@ class Drill:
 
     def _await_calm(self) -> None:
         """Until everything that died before is said to be there again: what dies meanwhile is the same story."""
-        deadline = time.monotonic() + self.patience
-        while time.monotonic() < deadline and under_way(self.world.events()):
+        patience = Patience(self.patience)
+        while not patience.fault() and under_way(self.world.events()):
             time.sleep(LOOK_SECONDS)
 
     def _hold(self, fault: Fault, begun: float) -> None:
@@ -125,18 +126,19 @@ class Drill:
 
     def _watch(self, wave: Wave, witness: Witness, begun: float) -> None:
         """Until all are healed, or patience ends."""
-        while len(wave.healed) < len(wave.faults) and time.monotonic() - begun < self.patience:
+        patience = Patience(self.patience)
+        while len(wave.healed) < len(wave.faults) and not patience.fault():
             witness.look()
             for fault in wave.faults:
                 if fault.name not in wave.healed and fault.healed(self.world, wave.hurt[fault.name]):
                     wave.healed[fault.name] = time.monotonic() - begun
             time.sleep(LOOK_SECONDS)
 
-    def _answers_again(self, begun: float) -> bool:
+    def _answers_again(self) -> bool:
         """Whether requests that are asked from now on are answered."""
-        since = time.monotonic()
+        since, patience = time.monotonic(), Patience(self.patience)
         while not (answered := self.driver.answers_again(since, ENOUGH)):
-            if time.monotonic() - begun > self.patience + 10:
+            if patience.fault():
                 break
             time.sleep(LOOK_SECONDS)
         return answered

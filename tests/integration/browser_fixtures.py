@@ -13,7 +13,9 @@ from typing import Any
 import pytest
 from websockets.sync.client import ClientConnection, connect
 
+from include.platform.patience import Patience
 from tests.integration.progress import Started
+from tests.waiting import wait_until
 
 CHROMIUM = shutil.which("chromium")
 OPTIONS = [
@@ -43,9 +45,9 @@ class Browser:
 
     def until(self, script: str) -> Any:
         """Wait until the expression is true."""
-        deadline = time.monotonic() + SECONDS
+        patience = Patience(SECONDS)
         while not (value := self.see(script)):
-            assert time.monotonic() < deadline, f"{script} did not become true; the page: {self.see(PAGE)}"
+            assert not patience.fault(), f"{script} did not become true; the page: {self.see(PAGE)}"
             time.sleep(0.05)
         return value
 
@@ -66,10 +68,7 @@ class Browser:
 
     def until_tab(self, address: str) -> None:
         """Wait until a tab shows the address."""
-        deadline = time.monotonic() + SECONDS
-        while address not in self.tabs():
-            assert time.monotonic() < deadline, f"no tab shows {address}: {self.tabs()}"
-            time.sleep(0.05)
+        wait_until(lambda: address in self.tabs(), SECONDS, f"a tab that shows {address}", pause=0.05)
 
     def _call(self, method: str, session: str | None = None, **parameters: Any) -> dict[str, Any]:
         number, session = next(self._numbers), self._session if session is None else session

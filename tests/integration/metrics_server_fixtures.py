@@ -2,7 +2,6 @@
 
 import shutil
 import subprocess
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -17,14 +16,12 @@ from include.platform.servers import healthy
 from include.platform.topology import instances_of
 from include.settings import Settings
 from include.specification.loader import load_usecase
+from tests import waiting
 from tests.integration.ports import free_port
 
 
 def wait_until(condition: Callable[[], bool], what: str, seconds: float = 30.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, f"{what} did not happen within {seconds} s"
-        time.sleep(0.1)
+    waiting.wait_until(condition, seconds, what, pause=0.1)
 
 
 class Monitored:

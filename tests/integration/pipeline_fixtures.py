@@ -41,6 +41,7 @@ from include.settings import ROOT, Settings
 from include.specification.loader import load_usecase
 from include.specification.usecase import UseCase
 from include.usecases.flight_delay.request import on_request
+from tests import waiting
 from tests.integration.ports import free_ports
 
 FLIGHTS = load_usecase("flight_delay")
@@ -62,10 +63,7 @@ def stored(tailnum: str) -> str:
 
 
 def wait_until(true: Callable[[], bool], seconds: float = 20.0, what: str = "") -> None:
-    deadline = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < deadline, f"not within {seconds} s: {what}"
-        time.sleep(0.02)
+    waiting.wait_until(true, seconds, what)
 
 
 def entity_features(seed: int = 7) -> tuple[pd.DataFrame, pd.DataFrame]:

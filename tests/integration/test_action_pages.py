@@ -1,7 +1,6 @@
 """The forms of actions on a real Airflow: what is sent there is the person's own request, and no other way passes."""
 
 import re
-import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from html import unescape
@@ -17,6 +16,7 @@ from include.specification.loader import load_usecase
 from include.ui import forgery
 from include.ui.forgery import Purpose
 from tests.integration.airflow_fixtures import LOGINS, airflow_settings, environment, mortal_api_server, scheduler
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.integration
 SPEC = load_usecase("flight_delay")
@@ -68,11 +68,11 @@ def runs(clients: dict[str, httpx.Client], path: str = CONTROL) -> list[dict[str
 
 
 def finished(client: httpx.Client, path: str, seconds: float = 240) -> dict[str, Any]:
-    deadline = time.monotonic() + seconds
-    while (run := client.get(path, timeout=seconds).raise_for_status().json())["state"] not in ("success", "failed"):
-        assert time.monotonic() < deadline, f"{path} is {run['state']}"
-        time.sleep(0.3)
-    return dict(run)
+    def run() -> dict[str, Any]:
+        return dict(client.get(path, timeout=seconds).raise_for_status().json())
+
+    wait_until(lambda: run()["state"] in ("success", "failed"), seconds, f"the end of {path}", pause=0.3)
+    return run()
 
 
 def test_an_operators_form_starts_the_run_with_its_fields_and_the_audit_log_has_it(

@@ -1,6 +1,5 @@
 """Approvals on a real Airflow, over REST: who asked cannot approve, and no other way passes the question."""
 
-import time
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -16,6 +15,7 @@ from include.settings import Settings
 from include.specification.loader import load_usecase
 from tests.integration.airflow_fixtures import Running, airflow_settings, await_api, mortal_api_server, scheduler
 from tests.unit.fakes.approvals import judge
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.integration
 SPEC = load_usecase("flight_delay")
@@ -68,13 +68,17 @@ def asked(client: httpx.Client) -> str:
     return run
 
 
+ENDED = ("failed", "success", "upstream_failed")
+
+
 def reach(client: httpx.Client, path: str, wanted: str, seconds: float = 240) -> dict[str, Any]:
-    deadline = time.monotonic() + seconds
-    while (now := client.get(path).raise_for_status().json())["state"] != wanted:
-        ended = now["state"] in ("failed", "success", "upstream_failed") or time.monotonic() > deadline
-        assert not ended, f"{path} is {now['state']}, not {wanted}"
-        time.sleep(0.3)
-    return now
+    def reached() -> bool:
+        state = client.get(path).raise_for_status().json()["state"]
+        assert state == wanted or state not in ENDED, f"{path} is {state}, not {wanted}"
+        return bool(state == wanted)
+
+    wait_until(reached, seconds, f"{path} is {wanted}", pause=0.3)
+    return dict(client.get(path).raise_for_status().json())
 
 
 def approved(client: httpx.Client, run: str, seconds: float = 240) -> None:
@@ -82,13 +86,15 @@ def approved(client: httpx.Client, run: str, seconds: float = 240) -> None:
 
     Airflow 3.3 asks again when an answer comes before its scheduler has seen the task pause, which no person does.
     """
-    deadline = time.monotonic() + seconds
-    while (state := client.get(f"{DAG}/{run}").raise_for_status().json()["state"]) != "success":
+
+    def ended() -> bool:
+        state = client.get(f"{DAG}/{run}").raise_for_status().json()["state"]
         assert state != "failed", "the run failed"
-        assert time.monotonic() < deadline, f"the run is {state}"
-        if not client.get(question(run)).raise_for_status().json()["response_received"]:
+        if state != "success" and not client.get(question(run)).raise_for_status().json()["response_received"]:
             client.patch(question(run), json=APPROVED)
-        time.sleep(0.3)
+        return bool(state == "success")
+
+    wait_until(ended, seconds, f"the end of {run}", pause=0.3)
 
 
 def question(run: str) -> str:
@@ -147,10 +153,12 @@ def test_who_started_an_evaluation_cannot_approve_its_candidate_and_another_can(
 
 def unanswered(client: httpx.Client, form: str, seconds: float = 240) -> None:
     """Waits until the question is asked again."""
-    deadline = time.monotonic() + seconds
-    while client.get(form).raise_for_status().json()["response_received"]:
-        assert time.monotonic() < deadline, "the question was not asked again"
-        time.sleep(0.3)
+    wait_until(
+        lambda: not client.get(form).raise_for_status().json()["response_received"],
+        seconds,
+        "the question is asked again",
+        pause=0.3,
+    )
 
 
 def test_a_question_marked_as_success_without_an_answer_exports_nothing(

@@ -2,13 +2,13 @@
 
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
 from include.development.trainers.protocol import Run
 from tests.unit.development.trainers.trainer_cases import EPOCHS, TABLE, Case, fit
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.integration
 
@@ -24,11 +24,12 @@ fit(CASE, Run(checkpoint=Path(sys.argv[1]), report=lambda step, loss: time.sleep
 
 def test_a_fit_that_is_killed_by_the_system_resumes(tmp_path: Path) -> None:
     process = subprocess.Popen([sys.executable, "-c", SLOWLY, str(tmp_path)])
-    deadline = time.monotonic() + 120
-    while not list(tmp_path.glob("*.checkpoint")):
+
+    def begun() -> bool:
         assert process.poll() is None, "the fit ended before it was killed"
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+        return any(tmp_path.glob("*.checkpoint"))
+
+    wait_until(begun, 120, "a checkpoint")
     process.kill()
     process.wait()
     steps: list[int] = []

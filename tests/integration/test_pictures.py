@@ -2,7 +2,6 @@
 
 import json
 import sys
-import time
 from collections.abc import Iterator
 
 import pytest
@@ -13,6 +12,7 @@ from include.ui.charts.sparkline import sparkline
 from include.ui.charts.timeline import timeline
 from tests.unit.operations.overview.test_timeline import WINDOWS
 from tests.unit.ui.test_timeline_picture import content
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.integration
 POINTS = [
@@ -68,7 +68,5 @@ def test_the_process_ends_with_whoever_started_it(drawing: Drawing) -> None:
     assert process
     assert process.stdin
     process.stdin.close()
-    deadline = time.monotonic() + 60
-    while process.poll() is None:
-        assert time.monotonic() < deadline
+    wait_until(lambda: process.poll() is not None, 60, "its end")
     assert process.returncode == 0

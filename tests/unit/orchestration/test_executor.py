@@ -5,7 +5,6 @@ Each scheduler is a fork of this process, and so are its workers.
 
 import os
 import signal
-import time
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ from airflow.executors.base_executor import BaseExecutor
 from include.orchestration import executor, task_worker
 from include.orchestration.claims import Claims
 from include.orchestration.executor import WarmLocalExecutor
+from tests.waiting import wait_until
 
 
 @dataclass
@@ -51,10 +51,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def until(condition: Callable[[], object], seconds: float = 60) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.005)
+    wait_until(condition, seconds, pause=0.005)
 
 
 def lives(pid: int) -> bool:
