@@ -20,26 +20,49 @@ def vitals(settings: Settings) -> list[ProcessFigures]:
     supervisor = Supervisor(settings.home / "platform", settings.host)
     events = read_events(supervisor.events)
     known = [i.name for i in instances(settings) if not i.declared.ends and supervisor.known(i.name)]
-    services = [_of_service(name, supervisor.process(name), events) for name in known]
+    leaders = {name: supervisor.process(name) for name in known}
+    services = [_of_service(name, leader, events, below) for below in [children()] for name, leader in leaders.items()]
     return [*services, *(_of_model(name, events) for name in _models(settings, supervisor))]
 
 
-def _of_service(name: str, leader: psutil.Process | None, events: list[ProcessEvent]) -> ProcessFigures:
-    return figures(name, leader is not None, events, cpu_seconds(leader) if leader else None)
+Children = dict[int, list[psutil.Process]]
+"""Pid → the processes that it started and that live."""
 
 
-def cpu_seconds(leader: psutil.Process) -> float | None:
+def children() -> Children:
+    """Of every process of this machine, in one look."""
+    found: Children = {}
+    for process in psutil.process_iter(["ppid"]):
+        found.setdefault(process.info["ppid"], []).append(process)
+    return found
+
+
+def _of_service(
+    name: str, leader: psutil.Process | None, events: list[ProcessEvent], below: Children
+) -> ProcessFigures:
+    return figures(name, leader is not None, events, cpu_seconds(leader, below) if leader else None)
+
+
+def cpu_seconds(leader: psutil.Process, below: Children | None = None) -> float | None:
     """Of the process and of all below it, ended ones among them: it does not fall while the leader lives.
 
-    None when the leader ends meanwhile, or when children end faster than they can be read.
+    ``below``: a look that is not older than the leader's start. None when the leader ends meanwhile, or when children
+    end faster than they can be read.
     """
     for _ in range(READINGS):
         try:
-            every = [leader, *leader.children(recursive=True)]
-            return sum(map(ticks, every)) / TICKS
-        except psutil.Error:  # one ended after its parent was read: its time would be missing
-            continue
+            return sum(map(ticks, _family(leader, children() if below is None else below))) / TICKS
+        except psutil.Error:  # one ended after the look: its time would be missing
+            below = None
     return None
+
+
+def _family(leader: psutil.Process, below: Children) -> list[psutil.Process]:
+    """The leader and all below it."""
+    family = [leader]
+    for one in family:
+        family += below.get(one.pid, [])
+    return family
 
 
 def ticks(process: psutil.Process) -> int:

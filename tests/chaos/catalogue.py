@@ -18,9 +18,8 @@ Waves = tuple[tuple[Fault, ...], ...]
 REDUCED: Waves = (
     (killed("triton", seconds=SERVER_SECONDS),),
     (model_killed("after the server was started again"),),
-    (killed("redis"), killed("consumer"), killed("prometheus")),
+    (killed("redis"), killed("consumer"), killed("prometheus"), stopped("exporter"), stopped("triton-second")),
     (together(["keeper", "supervisord"]),),
-    (stopped("exporter"), stopped("triton-second")),
 )
 """One of each sort."""
 

@@ -18,7 +18,6 @@ from tests.chaos.doors import Door, Request
 from tests.integration.gateway_fixtures import as_json
 from tests.integration.pipeline_fixtures import PLANE, WEATHER, Serving, request_rows, requests_frame
 
-RATE = 30.0
 ROWS = 200
 
 
@@ -58,16 +57,18 @@ class Expected:
 
 
 class Driver:
-    """Asks ``RATE`` times a second by each way from a thread of its own, until the block ends.
+    """Asks ``rate`` times a second by each way from a thread of its own, until the block ends.
 
     A way is one or several doors, which take turns; they are opened in the thread.
     """
 
-    def __init__(self, serving: Serving, release: Path, ways: Sequence[Callable[[], Sequence[Door]]]) -> None:
+    def __init__(
+        self, serving: Serving, release: Path, ways: Sequence[Callable[[], Sequence[Door]]], rate: float
+    ) -> None:
         frame = requests_frame(ROWS, seed=8)
         rows = request_rows(frame)
         self._requests = [Request(serving.server.inputs([r]), as_json(serving.server, [r])) for r in rows]
-        self._expected, self._ways = Expected(release, frame), ways
+        self._expected, self._ways, self._rate = Expected(release, frame), ways, rate
         self.asked: list[Asked] = []
         self._stop = threading.Event()
         self._thread = threading.Thread(target=lambda: asyncio.run(self._drive()), name="chaos driver")
@@ -93,7 +94,7 @@ class Driver:
             task = asyncio.create_task(self._ask(door, next(turn)))
             under_way.add(task)
             task.add_done_callback(under_way.discard)
-            due += 1 / RATE
+            due += 1 / self._rate
             await asyncio.sleep(max(0.0, due - time.monotonic()))
         await asyncio.gather(*under_way)
 

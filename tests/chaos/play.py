@@ -18,6 +18,8 @@ from tests.chaos.surroundings import small_disk
 from tests.chaos.world import World, world
 
 REDUCED_MIB, WHOLE_MIB = 400, 1500
+REDUCED_RATE, WHOLE_RATE = 15.0, 30.0
+"""Requests per second and way."""
 
 
 @dataclass(frozen=True)
@@ -46,11 +48,13 @@ class Played:
 
 @contextmanager
 def stage(place: Path, *, whole: bool = False, patience: float = 120.0) -> Iterator[Stage]:
-    """Started, asked 60 times a second, and fed two events a second, until the block ends."""
+    """Started, asked by each of two ways, and fed two events a second, until the block ends."""
     with ExitStack() as stack:
         reason = stack.enter_context(small_disk(place, WHOLE_MIB if whole else REDUCED_MIB))
         made = stack.enter_context(world(place / "var", whole=whole))
-        driver = stack.enter_context(Driver(made.serving, Path(made.release.path), made.ways()))
+        driver = stack.enter_context(
+            Driver(made.serving, Path(made.release.path), made.ways(), WHOLE_RATE if whole else REDUCED_RATE)
+        )
         feed = stack.enter_context(Feed(made.services))
         yield Stage(made, driver, feed, Drill(made, driver, patience), reason)
 

@@ -1,6 +1,7 @@
 """A real Airflow API server with our auth manager on a migrated database, and a client per role."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from typing import Any
 
 import httpx
 
+from include.adapters.file_locks import FileLocks
 from include.formats import certificates
 from include.platform import airflow, secrets
 from include.settings import Settings
@@ -73,13 +75,30 @@ def mortal_api_server(settings: Settings, *before: list[str]) -> Iterator[tuple[
     """As ``api_server``, and the process."""
     settings.airflow_home.mkdir(parents=True)
     airflow.write_password(settings)
-    for arguments in (["db", "migrate"], *before):
-        subprocess.run([*COMMAND, *arguments], env=environment(settings), check=True, capture_output=True)
+    _new_database(settings)
+    for arguments in before:
+        _run(settings, arguments)
     with _running(settings, "api-server") as server, ExitStack() as stack:
         await_api(server)
         passwords = airflow.logins(settings)
         clients = {role: client(settings, login, passwords[login]) for role, login in LOGINS.items()}
         yield server, {role: stack.enter_context(clients[role]) for role in clients}
+
+
+def _new_database(settings: Settings) -> None:
+    """A copy of one that was made once for all tests of this run: Airflow takes 20 s of CPU for it."""
+    base = next((one for one in settings.home.parents if one.name.startswith("popen-")), settings.home).parent
+    kept, own = base / "airflow_database" / "airflow.db", settings.airflow_home / "airflow.db"
+    with FileLocks(base).hold("airflow_database", wait=900, refusal="another worker makes Airflow's database"):
+        if not kept.exists():
+            _run(settings, ["db", "migrate"])
+            kept.parent.mkdir(exist_ok=True)
+            own.rename(kept)
+    shutil.copyfile(kept, own)
+
+
+def _run(settings: Settings, arguments: list[str]) -> None:
+    subprocess.run([*COMMAND, *arguments], env=environment(settings), check=True, capture_output=True)
 
 
 @contextmanager
