@@ -32,8 +32,8 @@ from include.specification.usecase import UseCase
 from include.streaming.events import EventReader
 
 CLIENTS = 2
-MOMENTS = 240
-"""Times of events that are asked about in a step: before each, the streams are brought up to it."""
+HOURS = 240
+"""Of a step, whose events are asked about: before each, the streams are brought up to it."""
 
 
 def raw_events(spec: UseCase, services: Services, period: Period, view: str) -> list[dict[str, Any]]:
@@ -141,10 +141,10 @@ class Traffic:
         expressions = import_module(f"include.usecases.{self.spec.name}.features")
         events = expressions.process({name: ibis.memtable(rows) for name, rows in self._raw().items()})["events"]
         events = self._asked_now(exact_frame(events.to_pyarrow()))
-        seed, moments = self.periods[0].nominal.month, events[self.spec.event.time].drop_duplicates()
-        if self.spec.streams and len(moments) > MOMENTS:
-            asked = moments.sort_values().sample(MOMENTS, random_state=seed)
-            events = events[events[self.spec.event.time].isin(asked)]
+        seed, hours = self.periods[0].nominal.month, events[self.spec.event.time].dt.floor("h")
+        if self.spec.streams and hours.nunique() > HOURS:
+            asked = hours.drop_duplicates().sort_values().sample(HOURS, random_state=seed)
+            events = events[hours.isin(asked)]
         if len(events) > self.sample:
             events = events.sample(self.sample, random_state=seed)
         return events.sort_values([self.spec.event.time, self.spec.event.id])

@@ -174,6 +174,7 @@ def test_a_question_marked_as_success_without_an_answer_exports_nothing(
     assert exported(settings) == before
 
 
+@pytest.mark.full
 def test_a_task_outlives_the_death_of_scheduler_and_api_server(processes: Airflow, settings: Settings) -> None:
     """Both are killed while the export waits for a lock; the next ones find it running, and it runs once."""
     admin, before = processes.clients["admin"], exported(settings)

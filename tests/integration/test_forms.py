@@ -106,6 +106,7 @@ def test_a_value_that_the_form_refuses_is_refused_by_rest_and_named(
     assert (answer.status_code, f"param {field}:" in answer.text) == (400, True), answer.text
 
 
+@pytest.mark.full
 def test_a_run_with_an_unknown_field_fails_in_its_first_task(admin: httpx.Client, settings: Settings) -> None:
     """Airflow takes the run; its first task names the field, and the month is not run."""
     command = [str(Path(sys.executable).parent / "airflow"), "dags", "test", "flight_delay.data_pipeline", "2013-05-01"]
@@ -118,6 +119,7 @@ def test_a_run_with_an_unknown_field_fails_in_its_first_task(admin: httpx.Client
     assert not settings.staging.exists()
 
 
+@pytest.mark.full
 def test_a_version_that_was_judged_against_a_replaced_champion_is_judged_again_by_itself(
     admin: httpx.Client, settings: Settings, tmp_path: Path
 ) -> None:

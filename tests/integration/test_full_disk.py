@@ -89,6 +89,7 @@ def platform(tmp_path: Path) -> Iterator[Platform]:
             running.stop(*reversed(WATCHERS), "redis")
 
 
+@pytest.mark.full
 def test_a_full_disk_fails_no_answer_and_all_goes_on_once_there_is_space(platform: Platform) -> None:
     serving, spec = platform.serving, platform.serving.spec
     stream = RedisEventStream(platform.settings.redis_address, spec.name, VIEW, 1000)
