@@ -79,6 +79,15 @@ class Feed:
         return self.sent < len(self.due) and self.due[self.sent] <= moment
 
 
+def sampled(spec: UseCase, events: pd.DataFrame, most: int, seed: int) -> pd.DataFrame:
+    """At most so many of the events; of a use case with streams those of at most ``HOURS`` hours."""
+    hours = events[spec.event.time].dt.floor("h")
+    if spec.streams and hours.nunique() > HOURS:
+        asked = hours.drop_duplicates().sort_values().sample(HOURS, random_state=seed)
+        events = events[hours.isin(asked)]
+    return events.sample(most, random_state=seed) if len(events) > most else events
+
+
 @dataclass
 class Traffic:
     """The live requests of periods that follow one another, in the order of event time.
@@ -141,12 +150,7 @@ class Traffic:
         expressions = import_module(f"include.usecases.{self.spec.name}.features")
         events = expressions.process({name: ibis.memtable(rows) for name, rows in self._raw().items()})["events"]
         events = self._asked_now(exact_frame(events.to_pyarrow()))
-        seed, hours = self.periods[0].nominal.month, events[self.spec.event.time].dt.floor("h")
-        if self.spec.streams and hours.nunique() > HOURS:
-            asked = hours.drop_duplicates().sort_values().sample(HOURS, random_state=seed)
-            events = events[hours.isin(asked)]
-        if len(events) > self.sample:
-            events = events.sample(self.sample, random_state=seed)
+        events = sampled(self.spec, events, self.sample, seed=self.periods[0].nominal.month)
         return events.sort_values([self.spec.event.time, self.spec.event.id])
 
     def _raw(self) -> dict[str, pa.Table]:
