@@ -1,6 +1,5 @@
 """The scenario of the demo: periods of a year, from the first release until a retrained one was monitored."""
 
-import json
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -14,12 +13,12 @@ from include.contracts.operations import Alert, RetrainPlan
 from include.contracts.period import Period, in_run_name, range_text
 from include.data import delivery
 from include.demo.airflow_api import UNFINISHED, Airflow, RunFailedError, now
+from include.demo.memory import Memory
 from include.demo.pace import steps
 from include.demo.progress import Progress
 from include.demo.world import Traffic
 from include.errors import ServiceError
 from include.platform.patience import Patience
-from include.ports.state import StateStore
 from include.services.composition import Services
 from include.specification.usecase import UseCase
 
@@ -377,28 +376,6 @@ class Scenario:
             return False
         about = {"periods": step, "release": state.champion, "name": self.spec.metrics.primary}
         return state.champion != releases[0].name and bool(self.services.records.figures(self.spec, **about))
-
-
-class Memory:
-    """What the demo has done, so that an interrupted one resumes: one small JSON."""
-
-    def __init__(self, state: StateStore, key: str) -> None:
-        self._state, self._key = state, key
-        value = state.get(key)
-        self.content: dict[str, dict] = json.loads(value.text) if value else {}
-
-    def mark(self, step: str, what: str, value: object = True) -> None:
-        self.content.setdefault(step, {})[what] = value
-        self._state.put(self._key, json.dumps(self.content, indent=1))
-
-    def done(self, step: str, what: str) -> bool:
-        return what in self.content.get(step, {})
-
-    def once(self, step: str, what: str, make: Callable[[], Any]) -> Any:
-        """What was marked before; else it is made, and marked."""
-        if not self.done(step, what):
-            self.mark(step, what, make())
-        return self.content[step][what]
 
 
 def _by_release(alerts: list[Alert]) -> dict[str, list[str]]:

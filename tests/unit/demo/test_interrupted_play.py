@@ -14,6 +14,7 @@ from include.contracts.operations import Alert
 from include.contracts.period import Period, range_text
 from include.demo import scenario
 from include.demo.airflow_api import RunFailedError
+from include.demo.memory import Memory
 from include.demo.progress import Progress
 from include.demo.scenario import Scenario, Script
 from include.errors import ServiceError
@@ -263,7 +264,7 @@ def before(step: str) -> Period:
 
 def outcome(world: World) -> dict[str, Any]:
     ended = [run for run in world.runs if run["state"] == "success"]
-    memory = scenario.Memory(world.state, f"demo/{world.spec.name}/progress.json").content
+    memory = Memory(world.state, f"demo/{world.spec.name}/progress.json").content
     return {
         "asked": [(step, number, online) for step, number, online, _ in world.asked],
         "runs": sorted((run["family"], str(run["partition_key"])) for run in ended),
