@@ -35,7 +35,7 @@ test unit integration e2e: export OMP_NUM_THREADS := 1
 test unit integration e2e: export PYTHONDONTWRITEBYTECODE :=
 unit: WORKERS := 2
 
-test: lint setup ## set everything up and run every test: lint, unit, integration, e2e (WORKERS=3: that many processes)
+test: lint setup ## set everything up and run lint, unit, integration and e2e tests (WORKERS=3: that many processes)
 	$(PYTEST) --ignore=tests/architecture # `lint` ran these
 
 setup: $(READY) ## make both Python environments; install Prometheus and Redis where they are missing
@@ -67,12 +67,12 @@ unit: $(READY) ## run the quick tests that need no service: unit, DAG structure,
 	$(PYTEST) -m "not slow and not full" tests/unit tests/dags tests/architecture
 
 integration: setup ## run the tests on real services
-	$(PYTEST) -m integration
+	$(PYTEST) -m "integration and not full"
 
 e2e: setup ## run the whole loop on a real Airflow
 	$(PYTEST) -m e2e
 
-full: setup ## run the tests that are too long for `make test`: every fault on the whole platform, every rhythm, every look of every page (about an hour and a half)
+full: setup ## run the tests that are too long for `make test`: the loop until a retrained release serves, every fault on the whole platform, every rhythm, every look of every page (about two hours)
 	$(PYTEST) -n 0 -m full
 
 bench: $(READY) ## measure (NAME=<bench>: only that one); writes var/bench/<name>.json

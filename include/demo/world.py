@@ -32,8 +32,6 @@ from include.specification.usecase import UseCase
 from include.streaming.events import EventReader
 
 CLIENTS = 2
-HOURS = 240
-"""Of a step, whose events are asked about: before each, the streams are brought up to it."""
 
 
 def raw_events(spec: UseCase, services: Services, period: Period, view: str) -> list[dict[str, Any]]:
@@ -77,15 +75,6 @@ class Feed:
     def waits(self, moment: pd.Timestamp) -> bool:
         """Whether something is to be published by the moment."""
         return self.sent < len(self.due) and self.due[self.sent] <= moment
-
-
-def sampled(spec: UseCase, events: pd.DataFrame, most: int, seed: int) -> pd.DataFrame:
-    """At most so many of the events; of a use case with streams those of at most ``HOURS`` hours."""
-    hours = events[spec.event.time].dt.floor("h")
-    if spec.streams and hours.nunique() > HOURS:
-        asked = hours.drop_duplicates().sort_values().sample(HOURS, random_state=seed)
-        events = events[hours.isin(asked)]
-    return events.sample(most, random_state=seed) if len(events) > most else events
 
 
 @dataclass
@@ -150,7 +139,8 @@ class Traffic:
         expressions = import_module(f"include.usecases.{self.spec.name}.features")
         events = expressions.process({name: ibis.memtable(rows) for name, rows in self._raw().items()})["events"]
         events = self._asked_now(exact_frame(events.to_pyarrow()))
-        events = sampled(self.spec, events, self.sample, seed=self.periods[0].nominal.month)
+        if len(events) > self.sample:
+            events = events.sample(self.sample, random_state=self.periods[0].nominal.month)
         return events.sort_values([self.spec.event.time, self.spec.event.id])
 
     def _raw(self) -> dict[str, pa.Table]:

@@ -65,15 +65,35 @@ def airflow(home: Path) -> Iterator[Airflow]:
     one.close()
 
 
-def test_a_decayed_model_is_replaced_by_a_better_one(home: Path) -> None:
+def played(home: Path, last: str | None) -> dict[str, Any]:
+    """The summary of the demo, played until this month; None: until a retrained release was monitored."""
     from include.demo.play import play
     from include.demo.scenario import Script
 
-    script = Script("flight_delay", sample=int(os.environ.get("MOEBIUS_E2E_SAMPLE", "4000")))
-    with (home.parent / "demo.log").open("w") as log:
-        summary = play(script, Console(file=log, width=160))
+    with (home.parent / "demo.log").open("a") as log:
+        summary = play(Script("flight_delay", last=Period(last) if last else None), Console(file=log, width=160))
     assert json.loads((home / "demo" / "summary.json").read_text()) == summary
+    return summary
 
+
+def test_the_loop_goes_from_the_first_data_to_a_monitored_release_and_the_four_comparisons_of_a_retrain(
+    home: Path,
+) -> None:
+    """A model that learned three winter months is released, asked about April, and retrained after it."""
+    summary = played(home, "2013-04")
+    first, *later = summary["verdicts"]
+    assert (first["champion"], first["decision"] in ("promote", "canary")) == (None, True)
+    served = [row for row in summary["periods"] if row["served"]]
+    assert {(row["period"], row["release"]) for row in served} == {("2013-04", "r0001")}
+    assert max(row["n"] for row in served) > 3800, "of 4000 requests nearly all have a truth"
+    assert any(decision["decision"] == "retrain" for decision in summary["decisions"])
+    assert {c["name"] for c in later[-1]["cells"]} == {"A", "B", "C", "D"}
+    assert "D-C roc_auc" in later[-1]["differences"]
+
+
+@pytest.mark.full
+def test_a_decayed_model_is_replaced_by_a_better_one(home: Path) -> None:
+    summary = played(home, None)
     first, *later = summary["verdicts"]
     assert first["champion"] is None
     retrained = later[-1]
