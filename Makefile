@@ -1,5 +1,7 @@
 # The verbs of Moebius; CI calls the same ones. `make help` lists them.
 SHELL := /bin/bash
+# that of Python 3.11 takes three times as long for the same packages
+PIP := pip==26.3
 PYTHON ?= python3.11
 VENV := .venv
 TRITON_VENV := .venv-triton
@@ -93,6 +95,7 @@ clean: down ## remove all state (var/; with ENV=dev: var/dev/); the virtual envi
 
 $(VENV)/.ready: requirements.txt constraints.txt
 	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check $(PIP)
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-compile -r requirements.txt -c constraints.txt
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e . # the command line
 	$(BIN)/python -m compileall -q -j 2 $(VENV)/lib >/dev/null || true
@@ -100,5 +103,6 @@ $(VENV)/.ready: requirements.txt constraints.txt
 
 $(TRITON_VENV)/.ready: triton_models/requirements.txt
 	$(PYTHON) -m venv $(TRITON_VENV)
+	$(TRITON_VENV)/bin/pip install --quiet --disable-pip-version-check $(PIP)
 	$(TRITON_VENV)/bin/pip install --quiet --disable-pip-version-check --no-deps -r triton_models/requirements.txt
 	@touch $@

@@ -112,6 +112,7 @@ def loop(bare_serving: Serving, mlflow: Settings) -> Loop:
     return Loop(bare_serving, mlflow)
 
 
+@pytest.mark.full
 def test_a_chosen_average_is_a_version_that_is_approved_packaged_and_served(loop: Loop) -> None:
     release = loop.serve(loop.champion, loop.champion.artifact_hash)
     tracker = loop.services.adapters.tracker

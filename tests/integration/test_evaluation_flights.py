@@ -68,6 +68,7 @@ def test_days_say_less_than_so_many_rows() -> None:
     assert gain.high - gain.low > 0.04  # by rows it would be about 0.014
 
 
+@pytest.mark.full
 def test_a_december_candidate_of_the_last_three_months_is_refused() -> None:
     champion = Serving(Made(tuple(range(1, 11)), tuple(range(1, 10))), 10)
     found, _ = judged(12, champion, last=3)

@@ -161,6 +161,7 @@ def test_publishing_a_range_in_one_commit(services: Services, tmp_path: Path) ->
     assert survives(services, lambda then: then.adapters.lake.publish_all(SPEC.name, "events", rows), tmp_path) > 10
 
 
+@pytest.mark.full
 def test_merging_and_deleting_files(services: Services, tmp_path: Path) -> None:
     """Of days that were published, also anew, and of records."""
     publish(services, ANEW, 5)

@@ -66,6 +66,7 @@ def version(services: Services) -> int:
     return services.adapters.tracker.versions(SPEC.name)[-1]
 
 
+@pytest.mark.full
 def test_every_page_is_rendered_without_a_heavy_library(services: Services) -> None:
     card = f"/models/{SPEC.name}/{version(services)}"
     paths = [

@@ -140,6 +140,7 @@ def loop(bare_serving: Serving, mlflow: Settings) -> Loop:
     return made
 
 
+@pytest.mark.full
 def test_a_share_that_doubled_is_answered_by_a_calibrator_and_nothing_is_learned(loop: Loop) -> None:
     services, tracker = loop.services, loop.services.adapters.tracker
     proof = loop.train(TrainingRequest())
