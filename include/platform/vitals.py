@@ -21,7 +21,8 @@ def vitals(settings: Settings) -> list[ProcessFigures]:
     events = read_events(supervisor.events)
     known = [i.name for i in instances(settings) if not i.declared.ends and supervisor.known(i.name)]
     leaders = {name: supervisor.process(name) for name in known}
-    services = [_of_service(name, leader, events, below) for below in [children()] for name, leader in leaders.items()]
+    below = children()
+    services = [_of_service(name, leader, events, below) for name, leader in leaders.items()]
     return [*services, *(_of_model(name, events) for name in _models(settings, supervisor))]
 
 
