@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import psutil
 
+from include.platform.processes import send
 from include.platform.topology import model_processes
 from tests.chaos.world import World
 from tests.integration.pipeline_fixtures import SPEC
@@ -108,6 +109,5 @@ def _model_is_back(world: World, hurt: Collection[int]) -> bool:
 
 def _signalled(processes: Sequence[psutil.Process], number: int) -> Pids:
     assert processes, "there is somebody to hurt"
-    for process in processes:
-        process.send_signal(number)
+    send(processes, number)
     return {process.pid for process in processes}

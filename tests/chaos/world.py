@@ -20,14 +20,14 @@ from include.contracts.platform import ProcessEvent, events_file, read_events
 from include.deployment import rollout
 from include.formats import state_file
 from include.gateway import clients
-from include.platform import embedded
+from include.platform import embedded, processes
 from include.platform.embedded import Platform
 from include.platform.servers import healthy
 from include.platform.topology import Instance, instances
 from include.services.composition import Services
 from include.settings import ROOT, GatewayServer, Settings, load_settings
 from include.specification.loader import usecase_names
-from include.state_root import runs
+from tests import living
 from tests.chaos.doors import GATEWAY, SERVER, Door, GrpcDoor, RestDoor
 from tests.integration.gateway_fixtures import require_haproxy
 from tests.integration.pipeline_fixtures import KEYS, Serving
@@ -87,9 +87,7 @@ class World:
     def sweep(self) -> None:
         """End every process of this state root, also one whose pid file was lost."""
         ours = [process for process in psutil.process_iter() if _works_on(self.home, process)]
-        for process in ours:
-            process.kill()
-        psutil.wait_procs(ours, timeout=20)
+        processes.kill(ours, 20)
 
     def ways(self) -> list[Callable[[], list[Door]]]:
         """How clients ask: the first server alone, and the gateway by both protocols in turn."""
@@ -129,8 +127,7 @@ class World:
         """Those of the server that answer requests."""
         leader = self.supervisor.process(server)
         file = self.settings.triton_repository / self.serving.spec.name / "1" / "model.py"
-        below = leader.children(recursive=True) if leader else []
-        return [p for p in below if p.status() != psutil.STATUS_ZOMBIE and runs(file, p.pid, p.cmdline())]
+        return living.that_run(file, leader)
 
     def events(self) -> list[ProcessEvent]:
         """What happened to processes since the platform was made."""

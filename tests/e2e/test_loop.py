@@ -27,6 +27,7 @@ from include.services.composition import Services
 from include.settings import Settings, load_settings
 from include.specification.loader import load_usecase, usecase_names
 from include.specification.usecase import UseCase
+from tests import living
 from tests.integration.ports import free_ports
 
 pytestmark = pytest.mark.e2e
@@ -212,24 +213,10 @@ def test_a_process_holds_the_secrets_that_it_needs_and_no_others(
     for instance in instances(settings):
         needed = set(secrets.environment(settings, instance.declared.secrets).values())
         for process in everything.get(instance.name, []):
-            held = " ".join([*environment_of(process)])
+            held = " ".join(living.environment(process).values())
             assert not {value for value in values - needed if value in held}, instance.name
-            line = " ".join(command_line_of(process))
+            line = " ".join(living.command_line(process))
             assert not {value for value in values if value in line}, instance.name
-
-
-def environment_of(process: psutil.Process) -> list[str]:
-    try:
-        return [f"{name}={value}" for name, value in process.environ().items()]
-    except (psutil.NoSuchProcess, psutil.ZombieProcess):
-        return []
-
-
-def command_line_of(process: psutil.Process) -> list[str]:
-    try:
-        return process.cmdline()
-    except (psutil.NoSuchProcess, psutil.ZombieProcess):  # a task's process ends between the listing and this look
-        return []
 
 
 def test_one_service_restarts_alone(everything: dict[str, list[psutil.Process]]) -> None:

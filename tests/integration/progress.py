@@ -7,6 +7,8 @@ from pathlib import Path
 
 import psutil
 
+from tests import living
+
 IDLE_SECONDS, CPU_SECONDS = 60.0, 300.0
 """How long it may do nothing, and how much it may compute, before it is given up."""
 AT_REST = 0.02
@@ -52,6 +54,6 @@ class Started:
 def _family(pid: int) -> list[psutil.Process]:
     try:
         process = psutil.Process(pid)
-        return [process, *process.children(recursive=True)]
     except psutil.NoSuchProcess:
         return []
+    return [process, *living.below(process)]

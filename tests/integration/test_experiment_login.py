@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import closing
 
 import httpx
+import psutil
 import pytest
 
 from include.adapters.experiment_server.logins import changes
@@ -16,6 +17,7 @@ from include.adapters.experiment_tracker import MlflowTracker
 from include.adapters.file_locks import FileLocks
 from include.platform import secrets
 from include.settings import Settings
+from tests import living
 from tests.integration.mlflow_fixtures import PASSWORD
 
 pytestmark = pytest.mark.integration
@@ -108,10 +110,8 @@ def test_a_wrong_login_is_no_login(anonymous: httpx.Client, headers: dict[str, s
 
 
 def test_tasks_log_in_and_the_password_stands_in_no_command_line(mlflow: Settings) -> None:
-    import psutil
-
     assert MlflowTracker(mlflow, FileLocks(mlflow.home)).log_search("login_case", "0" * 64, {"dataset": "d"})
-    lines = [" ".join(p.cmdline()) for p in psutil.Process().children(recursive=True)]
+    lines = [" ".join(living.command_line(p)) for p in living.below(psutil.Process())]
     assert not [line for line in lines if PASSWORD in line]
 
 

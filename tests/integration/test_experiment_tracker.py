@@ -14,6 +14,7 @@ from include.adapters.file_state import FileState
 from include.contracts.development import DatasetRef, FieldType, ModelFields, PartRef, TrialRecord
 from include.errors import DamagedFileError, DamagedStateError, NotFoundError, ServiceError
 from include.settings import Settings
+from tests import living
 from tests.integration.ports import free_port
 
 pytestmark = pytest.mark.integration
@@ -212,7 +213,7 @@ def test_a_dead_server_is_a_service_error(tmp_path: Path) -> None:
 
 
 def test_the_server_is_one_process(mlflow: Settings) -> None:
-    mine = [p for p in psutil.Process().children(recursive=True) if str(mlflow.mlflow_port) in p.cmdline()]
+    mine = [p for p in living.below(psutil.Process()) if str(mlflow.mlflow_port) in living.command_line(p)]
     assert len(mine) == 1
 
 

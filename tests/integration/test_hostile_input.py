@@ -17,11 +17,11 @@ from typing import Any
 import grpc
 import httpx
 import numpy as np
-import psutil
 import pytest
 from tritonclient.grpc import service_pb2
 
 from include.deployment import rollout
+from tests import living
 from tests.integration.gateway_fixtures import Gateway, as_json, require_haproxy
 from tests.integration.pipeline_fixtures import request_rows, requests_frame, wait_until
 
@@ -71,7 +71,7 @@ def unharmed(edge: Gateway) -> Iterator[None]:
 def _processes(edge: Gateway) -> set[int]:
     leaders = [edge.supervisor.process(name) for name in ("triton", "facade", "gateway")]
     assert all(leaders)
-    return {p.pid for leader in leaders for p in [leader, *leader.children(recursive=True)]}
+    return {p.pid for leader in leaders for p in [leader, *living.below(leader)]}
 
 
 def changed(body: dict[str, Any], index: int, **facts: Any) -> dict[str, Any]:
@@ -233,11 +233,15 @@ def test_ten_thousand_malformed_requests_break_nothing_and_fill_no_memory(edge: 
 def held(edge: Gateway, name: str) -> int:
     """Bytes of a service's own. Pages of files are left out: how many count depends on who else runs the program."""
     leader = edge.supervisor.process(name)
-    return sum(_own_bytes(process.pid) for process in [leader, *leader.children(recursive=True)])
+    return sum(_own_bytes(process.pid) for process in [leader, *living.below(leader)])
 
 
 def _own_bytes(pid: int) -> int:
-    status = dict(line.split(":", 1) for line in Path(f"/proc/{pid}/status").read_text().splitlines())
+    try:
+        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    except OSError:  # it ended just now
+        return 0
+    status = dict(line.split(":", 1) for line in lines)
     return sum(int(status[part].split()[0]) for part in ("RssAnon", "RssShmem", "VmSwap")) * 1024
 
 
@@ -332,6 +336,6 @@ def test_fifty_releases_loaded_and_unloaded_leave_no_memory_behind(edge: Gateway
         assert {answer["release"] for answer in answers} == {two if turn % 2 else one}
         if turn in (5, 50):
             memory[turn] = held(edge, "triton")
-    stubs = psutil.Process(edge.supervisor.process("triton").pid).children(recursive=True)
+    stubs = living.below(edge.supervisor.process("triton"))
     assert len(stubs) == 1, "one process per model, none left of a release"
     assert memory[50] <= memory[5] * 1.1, memory

@@ -8,7 +8,7 @@ import psutil
 import pytest
 
 from include.specification.packaging import Serving as Instances
-from include.state_root import runs
+from tests import living
 from tests.integration.pipeline_fixtures import SPEC, Load, Serving, wait_until
 
 pytestmark = pytest.mark.integration
@@ -26,8 +26,7 @@ def serving(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
 
 def processes(serving: Serving) -> list[psutil.Process]:
     file = serving.settings.triton_repository / serving.spec.name / "1" / "model.py"
-    children = psutil.Process(serving.supervisor.process("triton").pid).children(recursive=True)
-    return [p for p in children if p.status() != psutil.STATUS_ZOMBIE and runs(file, p.pid, p.cmdline())]
+    return living.that_run(file, serving.supervisor.process("triton"))
 
 
 def logged(serving: Serving) -> dict[str, set[str]]:

@@ -4,12 +4,12 @@ import os
 import time
 from collections.abc import Callable, Iterator
 
-import psutil
 import pytest
 
 from include.adapters.model_server import TritonServer
 from include.contracts.platform import events_file, read_events
 from include.errors import MoebiusError
+from include.platform.processes import alive
 from include.platform.servers import service
 from include.platform.topology import instances_of, keeper_file
 from include.processes.keeper import examination, healing, models
@@ -224,8 +224,4 @@ def test_orphans_that_were_stopped_do_not_hold_up_the_next_server(looked_at: tup
     process.suspend()
     serving.kill()
     wait_until(lambda: kept.look() or answers(serving), LONG, "the next server answers")
-    assert not _runs(process), "what is left of the server before is ended"
-
-
-def _runs(process: psutil.Process) -> bool:
-    return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    assert not alive(process), "what is left of the server before is ended"

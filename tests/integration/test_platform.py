@@ -53,7 +53,7 @@ def test_down_stops_the_whole_family_and_nothing_else(supervisor: Supervisor, tm
     bystander = psutil.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
     try:
         assert supervisor.stop("family")
-        assert not any(p.is_running() and p.status() != psutil.STATUS_ZOMBIE for p in everyone)
+        assert not any(processes.alive(p) for p in everyone)
         assert bystander.is_running()
     finally:
         bystander.kill()
