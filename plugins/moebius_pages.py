@@ -2,13 +2,12 @@
 
 from airflow.plugins_manager import AirflowPlugin
 
-from include.ui.app import create_app
-from include.ui.warming import WarmPages
+from include.ui.mounted import Pages, WarmPages
 
 
 class MoebiusPages(AirflowPlugin):
     name = "moebius_pages"
-    fastapi_apps = [{"app": create_app(), "url_prefix": "/moebius", "name": "Moebius"}]  # noqa: RUF012 - Airflow's form
+    fastapi_apps = [{"app": Pages(), "url_prefix": "/moebius", "name": "Moebius"}]  # noqa: RUF012 - Airflow's form
     fastapi_root_middlewares = [  # noqa: RUF012 - Airflow's form
         {"middleware": WarmPages, "args": [], "kwargs": {}, "name": "warm pages"}
     ]

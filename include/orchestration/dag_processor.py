@@ -1,7 +1,7 @@
-"""Airflow's DAG processor with what DAG files import loaded already: `python -m include.orchestration.dag_processor`.
+"""Airflow's DAG processor with what DAG files need loaded already: `python -m include.orchestration.dag_processor`.
 
-Each file is read in a fork of this process, every two minutes. Two thirds of a read were imports of ``include/``; they
-are paid once here. Use cases are not loaded ahead: a changed spec, and its code, counts at the next read.
+Each file is read in a fork of this process, every two minutes. Most of a read were imports of ``include/`` and the
+check of the specs; both are paid once here. A changed spec, and the code of a use case, count at the next read.
 """
 
 import sys

@@ -1,10 +1,18 @@
-"""What a process imports before it forks, so that no fork has to: of use cases nothing, whose code may change."""
+"""What a process imports and reads before it forks, so that no fork has to.
+
+Of use cases these are the specs: a fork reads one again whose file has changed. Their code is imported by each fork.
+"""
 
 import importlib
 import pkgutil
 from collections.abc import Iterable
 
-LIBRARIES = ("pandas", "pyarrow", "deltalake", "duckdb", "ibis", "feast", "great_expectations", "mlflow", "xgboost")
+from include.specification import loader
+
+LIBRARIES = (
+    "pandas", "pyarrow", "deltalake", "duckdb", "ibis.backends.duckdb",
+    "feast", "great_expectations", "mlflow", "xgboost",
+)  # fmt: skip
 """Great Expectations, Feast and MLflow take 4 to 7 s each to import."""
 OF_DAGS = (
     "include.orchestration.dags",
@@ -19,8 +27,13 @@ OF_TASKS = (*LIBRARIES, *OF_DAGS, "include.services.composition", "include.loop"
 
 
 def load(names: Iterable[str]) -> None:
-    """Import modules, and every module of those that are packages of ours."""
+    """Import modules, and every module of those that are packages of ours; read the specs of all use cases."""
+    _import(names)
+    loader.specifications()
+
+
+def _import(names: Iterable[str]) -> None:
     for name in names:
         module = importlib.import_module(name)
         if name.startswith("include.") and hasattr(module, "__path__"):
-            load(found.name for found in pkgutil.walk_packages(module.__path__, f"{name}."))
+            _import(found.name for found in pkgutil.walk_packages(module.__path__, f"{name}."))

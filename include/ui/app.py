@@ -1,4 +1,4 @@
-"""The Moebius pages as one FastAPI app, behind Airflow's login; ``plugins/moebius_pages.py`` mounts it."""
+"""The Moebius pages as one FastAPI app, behind Airflow's login; ``mounted`` makes it in the API server."""
 
 from fastapi import FastAPI
 
@@ -35,7 +35,7 @@ PAGES = (
 
 
 def create_app() -> FastAPI:
-    """The app; it is made when Airflow reads its plugins, so nothing is read or started here."""
+    """The app; nothing is read or started here."""
     app = FastAPI(title="Moebius", docs_url=None, redoc_url=None, openapi_url=None)
     app.add_middleware(SafePages)
     for page in PAGES:

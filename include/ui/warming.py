@@ -1,11 +1,9 @@
 """Has the first page ready before somebody asks for it: what it is made with is loaded once the API server runs."""
 
 import logging
-from threading import Thread
 from typing import Any
 
 from fastapi import Request
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from include.settings import load_settings
 from include.ui import dag_runs
@@ -18,21 +16,6 @@ from include.ui.view import View
 ROLE = "auditor"
 """A role that reads whatever the pages show."""
 log = logging.getLogger(__name__)
-
-
-class WarmPages:
-    """ASGI middleware of the API server: warms the pages beside it once it has started."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        async def started(message: Message) -> None:
-            await send(message)
-            if message["type"] == "lifespan.startup.complete":
-                Thread(target=warm, name="warm pages", daemon=True).start()
-
-        await self._app(scope, receive, started if scope["type"] == "lifespan" else send)
 
 
 def warm() -> None:

@@ -66,7 +66,7 @@ def test_a_step_is_judged_on_what_both_arms_really_answered(serving: Serving, pr
         assert found.requests[name] == counted[name]
         assert found.mean_answer[name] == pytest.approx(sum(probabilities) / len(probabilities), abs=0.05)
         assert found.error_rate[name] == 0
-        assert 0 < found.p99_ms[name] < 100
+        assert 0 < found.p99_ms[name] < 2500 * load.longest, "a bucket ends at most at 2.5 times of what is in it"
     assert found.enough
     apart = abs(found.mean_answer[FIRST] - found.mean_answer[SECOND])
     assert found.passed == (apart <= serving.spec.rollout.abort.max_prediction_shift)

@@ -27,7 +27,7 @@ __all__ = ["prometheus", "serving"]
 FIRST, SECOND = "r0001", "r0002"
 RATE = 50
 # the two models say the opposite of each other, so their mean answers differ as those of two good models would not
-ABORT = SPEC.rollout.abort.model_copy(update={"max_prediction_shift": 1.0, "max_p99_ms": 5000.0})
+ABORT = SPEC.rollout.abort.model_copy(update={"max_prediction_shift": 1.0})
 ROLLOUT = SPEC.rollout.model_copy(update={"bake_seconds": 2, "min_requests": 50, "abort": ABORT})
 QUICK: UseCase = SPEC.model_copy(update={"rollout": ROLLOUT})
 
@@ -83,7 +83,7 @@ class Executor:
         self._process.stdin.write(f"{step}\n")
         task, begun = int(self._process.stdout.readline()), time.monotonic()
         while not when(seconds := time.monotonic() - begun):
-            assert seconds < 20
+            assert seconds < 200
         os.kill(task, signal.SIGKILL)
         assert int(self._process.stdout.readline()) == signal.SIGKILL
 

@@ -1,5 +1,7 @@
 """The pages are warmed once the API server has started, beside it, and nowhere else."""
 
+import subprocess
+import sys
 import threading
 from pathlib import Path
 from typing import Any
@@ -10,9 +12,11 @@ from fastapi.testclient import TestClient
 
 from include.settings import Settings
 from include.ui import warming
+from include.ui.app import create_app
 from include.ui.charts import drawing
+from include.ui.mounted import WarmPages
 from include.ui.templates import templates
-from include.ui.warming import WarmPages, warm
+from include.ui.warming import warm
 from plugins.moebius_pages import MoebiusPages
 
 
@@ -37,6 +41,17 @@ def test_the_server_starts_without_waiting_for_the_pages(monkeypatch: pytest.Mon
 
 def test_the_plugin_puts_it_around_the_api_server() -> None:
     assert [one["middleware"] for one in MoebiusPages.fastapi_root_middlewares] == [WarmPages]
+
+
+def test_a_process_that_reads_the_plugin_imports_no_page() -> None:
+    """Each task does; the routes, by which the gatekeeper decides, are those of the pages."""
+    look = (
+        "import sys; from plugins.moebius_pages import MoebiusPages as P; "
+        "before = [name for name in sys.modules if name.startswith('include.ui.pages')]; "
+        "print(before, len(P.fastapi_apps[0]['app'].routes), 'include.ui.pages.actions' in sys.modules)"
+    )
+    seen = subprocess.run([sys.executable, "-W", "ignore", "-c", look], capture_output=True, text=True, check=True)
+    assert seen.stdout.split("\n")[-2] == f"[] {len(create_app().routes)} True"
 
 
 def test_every_template_is_compiled_and_the_first_page_is_made(
