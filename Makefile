@@ -23,7 +23,7 @@ export AIRFLOW_HOME ?= $(CURDIR)/$(STATE)/airflow
 export AIRFLOW__CORE__LOAD_EXAMPLES := False
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test setup up down status lint types rules unit integration e2e full bench read gateway reproduce clean
+.PHONY: help demo test setup up down status lint types rules loop unit integration e2e full bench read gateway reproduce clean
 
 help: ## list the verbs
 	@grep -hE '^[a-z0-9]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -32,13 +32,17 @@ demo: $(READY) ## set everything up and run the whole loop on the flights of 201
 	@$(MOEBIUS) demo $(if $(USECASE),--usecase $(USECASE)) $(if $(APPROVE),--approve $(APPROVE))
 
 # each worker has a core: threads of its libraries would only wait for each other
-test unit integration e2e: export OMP_NUM_THREADS := 1
+test loop unit integration e2e: export OMP_NUM_THREADS := 1
 # each worker loads every test: kept compiled, that takes a third less; unit tests wait for no service
-test unit integration e2e: export PYTHONDONTWRITEBYTECODE :=
+test loop unit integration e2e: export PYTHONDONTWRITEBYTECODE :=
 unit: WORKERS := 2
 
 test: lint setup ## set everything up and run lint, unit, integration and e2e tests (WORKERS=3: that many processes)
-	$(PYTEST) --ignore=tests/architecture # `lint` ran these
+	@loop=0; $(MAKE) --no-print-directory loop || loop=1; $(PYTEST) tests/integration tests/chaos && exit $$loop
+
+loop: WORKERS := 2
+loop: # a platform takes half a core while it waits: beside it run tests that start none
+	$(PYTEST) tests/e2e tests/unit tests/dags
 
 setup: $(READY) ## make both Python environments; install Prometheus and Redis where they are missing
 	@$(MOEBIUS) setup

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
+from zlib import crc32
 
 import httpx
 
@@ -75,9 +76,7 @@ def mortal_api_server(settings: Settings, *before: list[str]) -> Iterator[tuple[
     """As ``api_server``, and the process."""
     settings.airflow_home.mkdir(parents=True)
     airflow.write_password(settings)
-    _new_database(settings)
-    for arguments in before:
-        _run(settings, arguments)
+    _new_database(settings, *before)
     with _running(settings, "api-server") as server, ExitStack() as stack:
         await_api(server)
         passwords = airflow.logins(settings)
@@ -85,16 +84,19 @@ def mortal_api_server(settings: Settings, *before: list[str]) -> Iterator[tuple[
         yield server, {role: stack.enter_context(clients[role]) for role in clients}
 
 
-def _new_database(settings: Settings) -> None:
-    """A copy of one that was made once for all tests of this run: Airflow takes 20 s of CPU for it."""
+def _new_database(settings: Settings, *before: list[str]) -> None:
+    """Made once for all tests of this run that use the same project, and copied: Airflow takes up to 25 s of CPU."""
     base = next((one for one in settings.home.parents if one.name.startswith("popen-")), settings.home).parent
-    kept, own = base / "airflow_database" / "airflow.db", settings.airflow_home / "airflow.db"
+    own, made = settings.airflow_home / "airflow.db", f"airflow-{crc32(str(airflow.ROOT).encode())}"
     with FileLocks(base).hold("airflow_database", wait=900, refusal="another worker makes Airflow's database"):
-        if not kept.exists():
-            _run(settings, ["db", "migrate"])
-            kept.parent.mkdir(exist_ok=True)
-            own.rename(kept)
-    shutil.copyfile(kept, own)
+        for arguments in (["db", "migrate"], *before):
+            made = "-".join([made, *arguments])
+            kept = base / "airflow_database" / f"{made}.db"
+            if not kept.exists():
+                _run(settings, arguments)
+                kept.parent.mkdir(exist_ok=True)
+                shutil.copyfile(own, kept)
+            shutil.copyfile(kept, own)
 
 
 def _run(settings: Settings, arguments: list[str]) -> None:

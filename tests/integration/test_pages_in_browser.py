@@ -1,7 +1,8 @@
 """Every page of the matrix in a real Chromium, on a real Airflow: each role, both languages, themes and widths.
 
-`make test` looks at each page in combinations that meet every pair of language, theme and width, with the roles in
-turn, and asks for each page as each role. `make full` looks at all of them.
+`make test` looks at each page in a combination and its opposite, so each page meets every language, theme and width,
+and the pages together meet every pair of them, with the roles in turn; it asks for each page as each role. `make full`
+looks at all of them.
 """
 
 from collections.abc import Iterator
@@ -22,7 +23,7 @@ from tests.integration.browser_fixtures import needs_chromium
 from tests.integration.page_browser import PageBrowser, keyboard, page_browser
 from tests.integration.page_history import EVIL
 from tests.integration.ports import free_ports
-from tests.pairwise import cover
+from tests.pairwise import cover, pairs
 
 pytestmark = [pytest.mark.integration, needs_chromium]
 ROLES: tuple[Role, ...] = get_args(Role)
@@ -37,8 +38,8 @@ class Shown(NamedTuple):
     pages: tuple[str, ...] = ()
     files: tuple[str, ...] = ()
     status: int = 200
-    looks: int = 4
-    """In how many of ``LOOKS`` the first page is looked at: fewer where pages are made by the same template."""
+    looks: int = 2
+    """In how many looks the first page is looked at: fewer where pages are made by the same template."""
     closed: tuple[Role, ...] = ()
     """Roles that the route serves and the page refuses, for they do not read its tables."""
 
@@ -104,7 +105,8 @@ PATHS: dict[str, Shown] = {
 model is MLflow's, which is not started: those pages say so, and their own tests show them with content."""
 RESERIALIZE = ["dags", "reserialize"]
 """The forms of actions are those of the DAGs."""
-LOOKS = cover({"language": ("en", "ko"), "theme": ("light", "dark"), "width": ("390", "1280")})
+FACTORS = {"language": ("en", "ko"), "theme": ("light", "dark"), "width": ("390", "1280")}
+LOOKS = cover(FACTORS)
 """Four of the eight combinations meet every pair."""
 
 
@@ -124,11 +126,16 @@ def param(path: str, role: str, look: dict[str, str], status: int) -> Any:
     return pytest.param(path, role, look, status, id=f"{path[:60]}-{role}-{'-'.join(look.values())}")
 
 
+def opposites(look: dict[str, str]) -> list[dict[str, str]]:
+    """The look, and the one in which every factor has its other value."""
+    return [look, {name: next(v for v in FACTORS[name] if v != value) for name, value in look.items()}]
+
+
 def in_turn() -> Iterator[Any]:
-    """Each page with data in every look, each other one in one of them."""
+    """Each page with data in a look and its opposite, each other one in one look."""
     for route, shown in known():
         place = sorted(PATHS).index(route)
-        for number, look in enumerate([*LOOKS[place % 4 :], *LOOKS[: place % 4]][: shown.looks]):
+        for number, look in enumerate(opposites(LOOKS[place % len(LOOKS)])[: shown.looks]):
             yield from (case(route, number, path, look) for path in shown.pages[:1])
         for number, path in enumerate(shown.pages[1:]):
             yield case(route, number + 1, path, LOOKS[(sorted(PATHS).index(route) + number) % len(LOOKS)])
@@ -172,6 +179,15 @@ def browser(settings: Settings, clients: dict[str, httpx.Client]) -> Iterator[Pa
 
 def test_every_page_of_the_matrix_is_looked_at_and_no_other() -> None:
     assert sorted(PATHS) == pages(), "add a new page to PATHS, with data and without"
+
+
+def test_each_page_meets_every_value_and_the_pages_together_every_pair() -> None:
+    seen = [(param.values[0], param.values[2]) for param in in_turn()]
+    first = {shown.pages[0] for shown in PATHS.values() if shown.pages and shown.looks == 2}
+    for name, values in FACTORS.items():
+        assert {(path, look[name]) for path, look in seen if path in first} == {*product(first, values)}
+    everywhere = set[Any]().union(*(pairs(look) for _, look in seen))
+    assert everywhere == set[Any]().union(*map(pairs, LOOKS))
 
 
 @pytest.mark.parametrize("route", sorted(set(PATHS) & set(ROUTES)))
