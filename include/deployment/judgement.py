@@ -13,6 +13,7 @@ from include.specification.usecase import UseCase
 
 MIN_WINDOW_SECONDS = 3  # growth needs two scrapes in its window
 MAX_WINDOW_SECONDS = 3600  # an A/B test of days is watched by its last hour
+EARLIER_SECONDS = 3  # so that two windows begin and end with other scrapes
 MIN_COMPARED = 30  # rows that an arm must have answered before its mean answer says anything
 AWAY_SHARE = 0.01
 """Share of lookups without an answer of the online store above which answers say nothing about the releases."""
@@ -148,18 +149,28 @@ def growth(metric: str, window: str, by: str = "release", **labels: str) -> str:
     again after a gap, brings nothing of what it had counted before. With one sample there is no growth to know yet, and
     the series has no part in the sum. A counter that begins again at 0 is no negative growth.
     """
-    return f"sum by ({by}) ({_increase(metric, window, labels)})"
+    return f"sum by ({by}) ({_increase(metric, f'[{window}]', labels)})"
 
 
 def p99_of(metric: str, window: str, **labels: str) -> str:
-    """PromQL: milliseconds within which 99 % of the rows were answered, by release; NaN without rows."""
-    rows = f'label_replace({_increase(metric, window, labels)}, "le", "$1", "bound", "(.*)")'
+    """PromQL: milliseconds within which 99 % of the rows were answered, by release; NaN without rows.
+
+    The least of two windows, the second a little earlier: a scrape while a server hands its counts on has some bounds
+    with rows that others do not have yet, and rows would seem to be slow where a window begins or ends with it.
+    """
+    now, before = (p99_in(f"[{window}]{offset}", metric, labels) for offset in ("", f" offset {EARLIER_SECONDS}s"))
+    return f"(({before} < {now}) or {now})"
+
+
+def p99_in(span: str, metric: str, labels: Mapping[str, str]) -> str:
+    """The same in one window, as Prometheus has its samples."""
+    rows = f'label_replace({_increase(metric, span, labels)}, "le", "$1", "bound", "(.*)")'
     return f"1000 * histogram_quantile(0.99, sum by (release, le) ({rows}))"
 
 
-def _increase(metric: str, window: str, labels: Mapping[str, str]) -> str:
+def _increase(metric: str, span: str, labels: Mapping[str, str]) -> str:
     matchers = ",".join(f'{name}=~"{value}"' for name, value in labels.items())
-    return f"increase({metric}{{{matchers}}}[{window}])"
+    return f"increase({metric}{{{matchers}}}{span})"
 
 
 def _by_release(metrics: MetricsServer, promql: str) -> dict[str, float]:

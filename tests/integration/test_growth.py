@@ -20,6 +20,7 @@ pytestmark = pytest.mark.integration
 SPEC = load_usecase("flight_delay")
 OLD, NEW = "r0001", "r0002"
 LONG_LIVED = 50_000.0
+BOUNDS = ("0.01", "1.0", "+Inf")
 
 
 class Served:
@@ -46,7 +47,7 @@ class Served:
                 counter.labels(SPEC.name, release, "ok").inc(rows)
                 counter.labels(SPEC.name, release, "error").inc(0)
             self.rows.labels(SPEC.name, release, "model").inc(0)
-            for bound in ("0.01", "+Inf"):
+            for bound in BOUNDS:
                 self.latency.labels(SPEC.name, release, bound).inc(rows)
 
     def end(self) -> None:
@@ -110,6 +111,31 @@ def test_the_first_scrape_of_a_long_lived_counter_is_no_growth(served: Served) -
     met = arm(server, 60)
     assert met.answered == pytest.approx(10, rel=0.7)
     assert met.p99_ms == pytest.approx(10, rel=0.05), "all of them within the bound of 0.01 s"
+
+
+def test_a_scrape_while_counts_are_handed_on_makes_no_row_slow(served: Served) -> None:
+    """The window begins with a scrape that has rows within the lowest bound and not yet within the others."""
+
+    def within(bound: str) -> tuple[float, float]:
+        of = f'moebius_latency_rows_total{{release="{NEW}",bound="{bound}"}}'
+        return server.query(of)[0][1], server.query(f"timestamp({of})")[0][1]
+
+    served.answer(100)
+    server = served.watch(every=3)
+    wait_until(scraped(server, 4), "four scrapes")
+    served.latency.labels(SPEC.name, NEW, "0.01").inc(10)
+    wait_until(lambda: within("0.01")[0] == 110, "the scrape between")
+    since = within("0.01")[1]
+    for bound in BOUNDS[1:]:
+        served.latency.labels(SPEC.name, NEW, bound).inc(10)
+    served.answer(90)
+    wait_until(lambda: within("+Inf")[0] == 200, "the scrape afterwards")
+    wait_until(lambda: within("+Inf")[1] >= since + 6, "another one")
+    seconds = time.time() - since
+    of = {"usecase": SPEC.name, "release": NEW}
+    one_window = judgement.p99_in(f"[{judgement.window_of(seconds)}]", "moebius_latency_rows_total", of)
+    assert server.query(one_window)[0][1] > 100, "it is as if 10 rows had taken up to a second"
+    assert arm(server, seconds).p99_ms == pytest.approx(10, rel=0.05)
 
 
 def test_a_counter_that_was_met_once_has_no_figures_yet(served: Served) -> None:

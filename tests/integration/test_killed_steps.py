@@ -184,7 +184,7 @@ def test_expiring(services: Services, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("nth", [41, *SOME[1:]])
-@pytest.mark.parametrize("world", ["fresh", "services"])
+@pytest.mark.parametrize("world", ["fresh", pytest.param("services", marks=pytest.mark.full)])
 def test_erasing(world: str, nth: int, request: pytest.FixtureRequest, tmp_path: Path) -> None:
     """Before files are merged, and afterwards."""
     services = request.getfixturevalue(world)

@@ -54,6 +54,7 @@ def test_a_table_without_a_feature_is_refused(tmp_path: Path) -> None:
         AnswersInFiles(SPEC, lake, RowFilter())
 
 
+@pytest.mark.full
 def test_a_large_window_takes_less_memory_than_its_rows(tmp_path: Path) -> None:
     large_window.write(tmp_path)
     memory, files = (measured(tmp_path, how) for how in ("memory", "files"))

@@ -75,7 +75,9 @@ def judged(mlflow: Settings, tmp_path_factory: pytest.TempPathFactory) -> Judged
     return Judged(world, Services(mlflow.model_copy(update={"home": world.home})))
 
 
-@pytest.mark.parametrize("trainer", [XGBOOST, TORCH], ids=lambda trainer: trainer.name)
+@pytest.mark.parametrize(
+    "trainer", [XGBOOST, pytest.param(TORCH, marks=pytest.mark.full)], ids=lambda trainer: trainer.name
+)
 def test_the_refit_is_a_version_bound_to_its_proof_and_both_come_out_again(judged: Judged, trainer: Trainer) -> None:
     spec, services = spec_of(trainer), judged.services
     proof = judged.train(spec, "proof")
@@ -162,6 +164,7 @@ def test_what_nobody_approved_is_not_refitted(judged: Judged) -> None:
         refit(spec, judged.services, training.register(spec, judged.services, key).version)
 
 
+@pytest.mark.full
 def test_the_refit_of_an_average_is_that_of_the_release_and_the_refitted_candidate(judged: Judged) -> None:
     from include.development import ensembles
 
