@@ -1,4 +1,4 @@
-"""The longest first: with two workers the loop runs beside everything else, and both end together."""
+"""The longest first: then the workers end together."""
 
 import gc
 import os
@@ -11,6 +11,9 @@ settings.load_profile("shared_machine")
 # every state root of a test has this key, also one that `make up` did not make
 os.environ.setdefault("MOEBIUS_APPROVAL_KEY", "a2V5IG9mIHRoZSB0ZXN0cywgMzIgYnl0ZXMgbG9uZy4=")
 
+
+LONG = ("test_training_task.py",)
+"""Files that take minutes beside the loop: one builds an image."""
 
 gc.disable()  # what is imported and collected stays: no search for garbage while it grows
 
@@ -27,4 +30,4 @@ def pytest_sessionfinish() -> None:
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     if config.getoption("numprocesses", None):
-        items.sort(key=lambda item: item.get_closest_marker("e2e") is None)
+        items.sort(key=lambda item: (item.get_closest_marker("e2e") is None, item.path.name not in LONG))
