@@ -364,8 +364,8 @@ def test_a_lock_of_moments_is_waited_for(mode: str, tmp_path: Path) -> None:
     with held(file, "locking_mode = EXCLUSIVE" if mode == "wal" else "") as other:
         other.execute("UPDATE moebius_things SET created_ts = 0")
         lookup.start()
-        assert asked.wait(10)
-    lookup.join(20)
+        assert asked.wait(60)
+    lookup.join(60)
     assert found[0][0]["count"] == 1
     assert found[0][1] is None
 
