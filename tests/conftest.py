@@ -2,6 +2,7 @@
 
 import gc
 import os
+import sys
 
 import pytest
 from hypothesis import settings
@@ -25,6 +26,8 @@ def pytest_collection_finish() -> None:
 
 
 def pytest_sessionfinish() -> None:
+    if "include.ui.charts.drawing" in sys.modules:  # its process would be told as left behind
+        sys.modules["include.ui.charts.drawing"].drawing.close()
     gc.unfreeze()  # else libraries take what lives until the end for a leak, and print it
 
 

@@ -82,7 +82,7 @@ class Gateway:
         """SIGKILL to the server alone."""
         leader = self.second_process()
         leader.kill()
-        leader.wait(10)
+        leader.wait(60)
 
     def start_edge(self) -> None:
         for instance in [*instances_of("facade", self.settings), *instances_of("gateway", self.settings)]:
@@ -106,7 +106,7 @@ class Gateway:
     def rest(self, client: str = "", **options: Any) -> httpx.Client:
         headers = {"x-api-key": self.keys[client]} if client else {}
         trusted = ssl.create_default_context(cafile=str(self.certificate))
-        return httpx.Client(base_url=self.url, verify=trusted, headers=headers, trust_env=False, timeout=30, **options)
+        return httpx.Client(base_url=self.url, verify=trusted, headers=headers, trust_env=False, timeout=120, **options)
 
     def grpc(self) -> Any:
         """A client as docs/guides/gateway.md has it: what no server answered is asked again."""

@@ -62,5 +62,5 @@ def monitored(tmp_path: Path) -> Iterator[Monitored]:
         yield world
     finally:
         process.terminate()
-        process.wait(timeout=20)
+        process.wait(timeout=60)
         exporter.stop()

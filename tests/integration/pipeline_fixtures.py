@@ -168,7 +168,7 @@ class Serving:
         """SIGKILL to the server alone, as the kernel does when memory is short."""
         leader = self.supervisor.process("triton")
         leader.send_signal(signal.SIGKILL)
-        leader.wait(10)
+        leader.wait(60)
 
     def fill_online_store(self) -> None:
         self.store.apply()
@@ -242,7 +242,7 @@ class Serving:
     def metrics(self) -> dict[str, float]:
         """Every sample of the metrics endpoint: series to value."""
         url = f"http://{self.settings.host}:{self.settings.triton_metrics_port}/metrics"
-        lines = httpx.get(url, trust_env=False, verify=certificates.needed(url)).text.splitlines()
+        lines = httpx.get(url, trust_env=False, verify=certificates.needed(url), timeout=60).text.splitlines()
         return {k: float(v) for k, v in (line.rsplit(" ", 1) for line in lines if line and line[0] != "#")}
 
     def figure(self, name: str, **labels: str) -> float:
@@ -268,7 +268,7 @@ class Serving:
 
     def switch(self, state: RolloutState) -> None:
         rollout.write(self.state, state)
-        rollout.confirm(self.generation, state.generation, 20)
+        rollout.confirm(self.generation, state.generation, 120)
 
     @contextmanager
     def answering(self, release: str, **variables: str) -> Iterator[Self]:
@@ -388,7 +388,7 @@ def prometheus(serving: Serving, tmp_path_factory: pytest.TempPathFactory) -> It
             yield url
         finally:
             process.terminate()
-            process.wait(20)
+            process.wait(60)
 
 
 def _ready(url: str) -> bool:

@@ -27,7 +27,7 @@ def running_redis(home: Path, port: int | None = None) -> Iterator[Settings]:
         yield settings
     finally:
         process.terminate()
-        process.wait(timeout=20)
+        process.wait(timeout=60)
 
 
 @pytest.fixture

@@ -169,8 +169,11 @@ def test_a_question_marked_as_success_without_an_answer_exports_nothing(
     assert clients["operator"].patch(task, json={"new_state": "success"}).status_code == 403
     clients["admin"].patch(task, json={"new_state": "success"}).raise_for_status()
     reach(clients["admin"], f"{DAG}/{run}/taskInstances/export", "failed")
-    log = clients["admin"].get(f"{DAG}/{run}/taskInstances/export/logs/1", params={"full_content": True}).text
-    assert "no person approved this export" in log
+    log = f"{DAG}/{run}/taskInstances/export/logs/1"
+    wait_until(
+        lambda: "no person approved this export" in clients["admin"].get(log, params={"full_content": True}).text,
+        60, "the log says why", pause=0.3,
+    )  # fmt: skip
     assert exported(settings) == before
 
 

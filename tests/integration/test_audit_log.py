@@ -38,12 +38,20 @@ class World:
         self.root, self.private = root, new_signing_key()
         self.directory, self.outside, self.public = root / "audit", root / "outside", root / "approval.pub"
         publish_signing_key(self.public, self.private)
+        self._noon, self._written = datetime.now(UTC).replace(hour=12), 0
         self.keys = SqliteSubjectKeys(root / "keys.db")
         self.log = self.opened()
 
     def opened(self) -> FileAuditLog:
         signatures = StateRootSignatures(self.private, self.public)
-        return FileAuditLog(self.directory, FileLocks(self.root / "locks"), self.keys, signatures, self.outside)
+        log = FileAuditLog(self.directory, FileLocks(self.root / "locks"), self.keys, signatures, self.outside)
+        log._now = self._now  # type: ignore[method-assign]
+        return log
+
+    def _now(self) -> datetime:
+        """Each a second later, all of one day: at midnight the log would begin another file."""
+        self._written += 1
+        return self._noon + timedelta(seconds=self._written)
 
     @property
     def lines(self) -> Path:

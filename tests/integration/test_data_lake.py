@@ -166,7 +166,7 @@ def test_writers_of_one_month_leave_one_of_their_states(tmp_path: Path) -> None:
     for writer in writers:
         writer.start()
     for writer in writers:
-        writer.join(120)
+        writer.join(600)
     assert [writer.exitcode for writer in writers] == [0, 0]
     lake = DeltaLake(tmp_path)
     assert len(set(lake.read("u", "t")["value"].to_pylist())) == 1

@@ -151,28 +151,28 @@ def together(*calls: tuple[Callable, tuple]) -> None:
     for worker in workers:
         worker.start()
     for worker in workers:
-        worker.join(120)
+        worker.join(600)
     assert [worker.exitcode for worker in workers] == [0] * len(calls)
 
 
 def _publish(gate: object, home: Path, writer: int) -> None:
     world = World(home)
     world.home = home / f"writer{writer}"
-    gate.wait(60)
+    gate.wait(300)
     for round_ in range(5):
         published = world.publish(*[float(writer)] * (round_ + 1), days=round_)
         assert world.values(published) == [writer] * (round_ + 1), "what a publication returns can be read"
 
 
 def _expire(gate: object, home: Path) -> None:
-    gate.wait(60)
+    gate.wait(300)
     for _ in range(10):
         World(home).expire(START + 9 * KEPT)
 
 
 def _read_pinned(gate: object, home: Path, name: str) -> None:
     world = World(home)
-    gate.wait(60)
+    gate.wait(300)
     for _ in range(40):
         assert world.values(versioning.named(name, world.snapshots)) == [7]
 

@@ -141,7 +141,7 @@ def test_entity_keys_that_are_whole_numbers_are_served_exactly(store: FeastFeatu
         view: {"key": key, "key_type": kind, "features": features[view], "freshness_hours": 0}
         for view, keys in types.items() for key, kind in keys.items()
     }  # fmt: skip
-    reader = READER.OnlineFeatures(settings.online_store_url, settings.feature_project, views, 5.0)
+    reader = READER.OnlineFeatures(settings.online_store_url, settings.feature_project, views, 60.0)
     asked, at = [*map(str, numbers), "2", None], NOON.timestamp()
     known = [*((level,) for level in range(len(numbers))), (None,), (None,)]
     assert reader.look_up({"machines": asked}, [at] * len(asked))["machines"][0] == known

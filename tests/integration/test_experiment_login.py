@@ -28,12 +28,12 @@ PARAMETER = re.compile(r"<[^>]*>|\{[^}]*\}")
 
 @pytest.fixture
 def anonymous(mlflow: Settings) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=mlflow.mlflow_url, timeout=30) as client:
+    with httpx.Client(base_url=mlflow.mlflow_url, timeout=120) as client:
         yield client
 
 
 def as_login(settings: Settings, user: str, password: str) -> httpx.Client:
-    return httpx.Client(base_url=settings.mlflow_url, timeout=30, auth=(user, password))
+    return httpx.Client(base_url=settings.mlflow_url, timeout=120, auth=(user, password))
 
 
 ROUTES = """

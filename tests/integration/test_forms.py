@@ -141,7 +141,7 @@ def test_a_version_that_was_judged_against_a_replaced_champion_is_judged_again_b
 def test_what_people_ask_for_is_in_the_audit_log_with_login_and_outcome(
     clients: dict[str, httpx.Client], settings: Settings
 ) -> None:
-    since = datetime.now(UTC)
+    since, token = datetime.now(UTC), f"{settings.airflow_url}/auth/token"
     run = "/api/v2/dags/flight_delay.data_versions/dagRuns"
     body = {"logical_date": None, "conf": {"operation": "list", "reason": "to look"}}
     assert clients["operator"].post(run, json=body).status_code == 200
@@ -151,9 +151,9 @@ def test_what_people_ask_for_is_in_the_audit_log_with_login_and_outcome(
     assert clients["viewer"].get("/moebius/audit/").status_code == 403
     assert "dag flight_delay.data_versions" in clients["auditor"].get("/moebius/audit/?by=olga").text
     assert clients["auditor"].get("/moebius/audit/?kind=gossip").status_code == 422
-    httpx.post(f"{settings.airflow_url}/auth/token", json={"username": "olga", "password": "wrong"})
-    httpx.post(f"{settings.airflow_url}/auth/token", json={"username": "my secret", "password": "wrong"})
-    assert httpx.get(f"{settings.airflow_url}/moebius/loops/flight_delay").status_code == 401
+    httpx.post(token, json={"username": "olga", "password": "wrong"}, timeout=60)
+    httpx.post(token, json={"username": "my secret", "password": "wrong"}, timeout=60)
+    assert httpx.get(f"{settings.airflow_url}/moebius/loops/flight_delay", timeout=60).status_code == 401
     seen = list(Services(settings).adapters.audit.read(since))
     assert [(e.by, e.action, e.outcome) for e in seen] == [
         ("olga", "trigger", "asked"),

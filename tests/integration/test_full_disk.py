@@ -61,7 +61,8 @@ class Platform:
 
     def told(self, metric: str) -> list[str]:
         """Lines of the exporter about a metric of this disk."""
-        text = httpx.get(f"http://{self.settings.host}:{self.settings.exporter_port}/metrics", trust_env=False).text
+        address = f"http://{self.settings.host}:{self.settings.exporter_port}/metrics"
+        text = httpx.get(address, trust_env=False, timeout=60).text
         lines = (line for line in text.splitlines() if line.startswith(metric))
         return [line for line in lines if f'mount="{self.disk.path}"' in line]
 
