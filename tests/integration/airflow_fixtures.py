@@ -112,7 +112,9 @@ def scheduler(settings: Settings) -> Iterator[Running]:
 
 def environment(settings: Settings) -> dict[str, str]:
     """That of every process of Airflow, with the secrets of this state root."""
-    return airflow.environment(settings) | secrets.environment(settings, ["airflow_jwt", "airflow_api", "approval_key"])
+    patient = {"AIRFLOW__CORE__DAGBAG_IMPORT_TIMEOUT": "600"}  # the first DAG file imports Airflow and our own code
+    keys = secrets.environment(settings, ["airflow_jwt", "airflow_api", "approval_key"])
+    return airflow.environment(settings) | keys | patient
 
 
 @contextmanager

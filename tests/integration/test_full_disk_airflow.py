@@ -35,6 +35,7 @@ from include.settings import load_settings
 def fill():
     @task
     def talk():
+        await_both()
         for number in range(100):
             print("line", number, "x" * 300)
             time.sleep(0.2)
@@ -47,7 +48,13 @@ def fill():
     write()
 
 
+def await_both():
+    while not (load_settings().home / "both").exists():
+        time.sleep(0.1)
+
+
 def add():
+    await_both()
     for number in range(60):
         with (load_settings().home / "made").open("ab") as made:
             made.write(b"x" * 20_000)
@@ -113,6 +120,7 @@ def test_tasks_on_a_full_disk_end_with_words_or_go_on_and_nothing_stays_running(
     assert airflow.admin.post("/api/v2/dags/fill/dagRuns", json={"logical_date": None}).is_success
     both = {"talk": "running", "write": "running"}
     wait_until(lambda: airflow.states() == both, "both tasks being at work", PATIENCE)
+    (airflow.disk.path / "both").touch()  # either would be over before a slow scheduler has begun the other
     made = airflow.disk.path / "made"
     wait_until(made.exists, "the task that writes being under way", PATIENCE)
     with airflow.disk.full():
