@@ -29,6 +29,7 @@ from include.gateway import clients
 from include.platform import gateway, topology
 from include.platform.servers import service
 from include.platform.topology import instances_of
+from include.processes.keeper.edge import AVOIDED
 from include.processes.keeper.exits import stubs
 from include.settings import Settings
 from include.specification.loader import usecase_names
@@ -294,6 +295,10 @@ def up(edge: Gateway, server: str) -> bool:
     return line in httpx.get(url, trust_env=False, timeout=60).text
 
 
+def state_of_second(edge: Gateway) -> str:
+    return haproxy.states_of(edge.settings, edge.model)["second"]
+
+
 def serves_again(edge: Gateway) -> None:
     edge.start_second()
     wait_until(lambda: up(edge, "second"), what="it serves again")
@@ -326,7 +331,7 @@ def test_a_process_of_a_model_that_dies_or_hangs_costs_no_answer(edge: Gateway) 
     server answers it as an error of its own, which nobody may repeat."""
     (keeper,) = instances_of("keeper", edge.settings)
     edge.supervisor.start(service(keeper))
-    model = f"triton-second/{edge.model}"
+    model, late = f"triton-second/{edge.model}", list[int]()
     try:
         wait_until(lambda: up(edge, "second") and up(edge, "embedded"), what="both servers serve")
         with Crowd(edge) as crowd:
@@ -336,6 +341,8 @@ def test_a_process_of_a_model_that_dies_or_hangs_costs_no_answer(edge: Gateway) 
                 for pid in stubs(edge.second_process()):
                     with suppress(ProcessLookupError):  # one of before a restart, which the keeper ends just now
                         os.kill(pid, number)
+                wait_until(lambda: state_of_second(edge) == AVOIDED, what="the gateway sends no more requests there")
+                told = len(crowd.failures)
                 wait_until(
                     lambda since=before: ("started", model)
                     in [(one.what, one.service) for one in read_events(edge.supervisor.events)[since:]],
@@ -343,10 +350,11 @@ def test_a_process_of_a_model_that_dies_or_hangs_costs_no_answer(edge: Gateway) 
                 )  # fmt: skip
                 wait_until(lambda: up(edge, "second"), 60, "it is used again")
                 crowd.more()
+                late.append(len(crowd.failures) - told)
     finally:
         edge.supervisor.stop("keeper")
     assert [failure for failure in crowd.failures if "is not healthy" not in failure or "REST" in failure] == []
-    assert len(crowd.failures) < 20
+    assert max(late) <= len(crowd.threads), "only what was under way when the gateway was told"
     assert crowd.wrong() == 0
 
 
