@@ -79,7 +79,7 @@ def services(tmp_path: Path) -> Services:
 def state() -> RolloutState:
     begun = rollout.shift(rollout.first(SPEC, "r0001"), "r0002", 0.5, 60, strategy="ab_test", sticky_by="tailnum")
     now = steady.now()
-    return begun.model_copy(update={"begun": Tick(boot=now.boot, uptime=now.uptime - 60, at=now.at - 60)})
+    return begun.model_copy(update={"begun": Tick(boot=now.boot, uptime=now.uptime - 3600, at=now.at - 3600)})
 
 
 def test_labelled_answers_of_both_arms_decide(services: Services) -> None:
