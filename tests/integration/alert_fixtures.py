@@ -30,7 +30,7 @@ class Alerts:
     """What fires on a Prometheus."""
 
     def __init__(self, url: str) -> None:
-        self.server = Prometheus(url)
+        self.server = Prometheus(url, PATIENCE)
 
     def firing(self, name: str = "", **labels: str) -> list[dict[str, str]]:
         """The labels of the alerts that fire now."""
@@ -43,8 +43,14 @@ class Alerts:
 
     def wait_for(self, name: str, **labels: str) -> dict[str, str]:
         """The labels of the alert, once it fires."""
-        wait_until(lambda: bool(self.firing(name, **labels)), f"{name} firing", PATIENCE)
-        return self.firing(name, **labels)[0]
+        found: list[dict[str, str]] = []
+
+        def fires() -> bool:
+            found[:] = self.firing(name, **labels)
+            return bool(found)
+
+        wait_until(fires, f"{name} firing", PATIENCE)
+        return found[0]  # asked again it may be away: a scrape that takes too long ends all series of its target
 
     def wait_for_the_end_of(self, name: str, seconds: float = PATIENCE, **labels: str) -> None:
         wait_until(lambda: not self.firing(name, **labels), f"the end of {name}", seconds)
@@ -58,9 +64,16 @@ class Alerts:
         return self.value("time()") or 0.0
 
     def annotations(self, name: str) -> dict[str, str]:
-        """As a person reads them, values filled in."""
-        alerts: list[dict[str, Any]] = self.server._get("/api/v1/alerts", {})["alerts"]
-        return next(alert["annotations"] for alert in alerts if alert["labels"]["alertname"] == name)
+        """As a person reads them, values filled in, once the alert is active."""
+        found: list[dict[str, str]] = []
+
+        def there() -> bool:
+            alerts: list[dict[str, Any]] = self.server._get("/api/v1/alerts", {})["alerts"]
+            found[:] = [alert["annotations"] for alert in alerts if alert["labels"]["alertname"] == name]
+            return bool(found)
+
+        wait_until(there, f"{name} being active", PATIENCE)
+        return found[0]
 
 
 @contextmanager
@@ -77,7 +90,7 @@ def watching(settings: Settings, home: Path | None = None, gateway: bool = False
         yield alerts
     finally:
         process.terminate()
-        process.wait(20)
+        process.wait(60)
 
 
 def _evaluated(alerts: Alerts) -> bool:
