@@ -91,10 +91,13 @@ def test_an_operators_form_starts_the_run_with_its_fields_and_the_audit_log_has_
     assert run["dag_run_id"] in unescape(page.text)
     assert "data-refresh=" not in page.text, "it is over"
     seen = [(e.by, e.action, e.via, e.outcome) for e in Services(settings).adapters.audit.read(since)]
-    assert [one for one in seen if one[1] in ("send_form", "trigger", "pause") and one[0] == "olga"] == [
+    assert [one for one in seen if one[1] in ("send_form", "trigger") and one[0] == "olga"] == [
         ("olga", "send_form", "page", "asked"), ("olga", "trigger", "rest", "asked"),
         ("olga", "trigger", "rest", "done"), ("olga", "send_form", "page", "done"),
-        ("olga", "pause", "form", "asked"), ("olga", "pause", "form", "done"),
+    ]  # fmt: skip
+    # by the run, whose process may begin before the API server has said that the form is done
+    assert [one for one in seen if one[1] == "pause" and one[0] == "olga"] == [
+        ("olga", "pause", "form", "asked"), ("olga", "pause", "form", "done")
     ]  # fmt: skip
     assert Services(settings).controls.pause(SPEC.name) is not None
 
@@ -130,7 +133,7 @@ def test_another_role_gets_neither_form_nor_button(clients: dict[str, httpx.Clie
 
 
 def test_without_a_login_nothing_is_shown_or_done(settings: Settings, clients: dict[str, httpx.Client]) -> None:
-    with httpx.Client(base_url=settings.airflow_url) as nobody:
+    with httpx.Client(base_url=settings.airflow_url, timeout=60) as nobody:
         assert nobody.get(f"{PAGES}/pause").status_code == 401
         assert nobody.post(f"{PAGES}/pause", data=PAUSE).status_code == 401
 
