@@ -100,7 +100,7 @@ class Lock:
 
     def take(self, world: World) -> Pids:
         file = world.settings.online_store_url.removeprefix("sqlite:///")
-        connection = sqlite3.connect(file, isolation_level=None, timeout=10, check_same_thread=False)
+        connection = sqlite3.connect(file, isolation_level=None, timeout=60, check_same_thread=False)
         connection.execute("BEGIN EXCLUSIVE")
         self._held.append(connection)
         return set()

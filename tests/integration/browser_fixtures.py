@@ -95,7 +95,9 @@ def chromium(profile: Path) -> Iterator[Browser]:
     command = [CHROMIUM, *OPTIONS, f"--user-data-dir={profile}"]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
-        with connect(_address(profile / "DevToolsActivePort", process), max_size=None) as socket:
+        address = _address(profile / "DevToolsActivePort", process)
+        # a busy browser answers late: each call waits for it, and needs no ping
+        with connect(address, max_size=None, open_timeout=SECONDS, ping_interval=None) as socket:
             yield Browser(socket)
     finally:
         process.terminate()

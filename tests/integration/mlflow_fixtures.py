@@ -51,7 +51,7 @@ def _await_answer(settings: Settings, process: "subprocess.Popen[bytes]", log: P
     """Until the database is there too, which ``/health`` does not wait for."""
     url = f"{settings.mlflow_url}/api/2.0/mlflow/experiments/get?experiment_id=0"
     login, verify = (settings.mlflow_user, PASSWORD), certificates.needed(url)
-    with httpx.Client(timeout=30, auth=login, verify=verify) as client:
+    with httpx.Client(timeout=60, auth=login, verify=verify) as client:
 
         def answers() -> bool:
             try:

@@ -59,7 +59,9 @@ class PageBrowser:
 
     def __init__(self, playwright: Playwright, address: str, tokens: dict[str, str]) -> None:
         self._address, self._tokens = address, tokens
-        self._browser = playwright.chromium.launch(executable_path=CHROMIUM, args=OPTIONS)
+        self._browser = playwright.chromium.launch(
+            executable_path=CHROMIUM, args=OPTIONS, timeout=SECONDS * 1000
+        )  # fmt: skip
         self._tabs: dict[str, Page] = {}
         self._faults: list[str] = []
 

@@ -255,7 +255,7 @@ class Serving:
         before = None
         while (now := self.figure(name, **labels)) != before:
             before = now
-            time.sleep(0.5)
+            time.sleep(1.0)
         return now
 
     def wait_for(self, name: str, expected: float, **labels: str) -> None:
@@ -318,7 +318,7 @@ class Load:
     def __exit__(self, *_: object) -> None:
         self._stop.set()
         for thread in self._threads:
-            thread.join(30)
+            thread.join()
 
     def _ask(self, client: int) -> None:
         spec = self.serving.spec

@@ -71,7 +71,7 @@ def running_postgres() -> Iterator[int]:
             yield port
         finally:
             process.send_signal(signal.SIGINT)  # ends its clients too
-            process.wait(20)
+            process.wait(60)
     finally:
         shutil.rmtree(home, ignore_errors=True)
 
