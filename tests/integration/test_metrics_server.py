@@ -42,7 +42,7 @@ def test_an_alert_fires_for_a_period_and_resolves_when_the_next_one_is_in_order(
     wait_until(lambda: bool(server.query("moebius_figure")), "the first scrape")
     assert ours(server) == []
     monitored.figures = [figure("breached_windows", 2), figure("breached", 1), figure("psi", 3.5, subject="temp")]
-    wait_until(lambda: bool(ours(server)), "the alert")
+    wait_until(lambda: bool(ours(server)) and "MoebiusPerformanceLoss" in names(server), "the alert and its series")
     [alert] = ours(server)
     assert (alert.name, alert.severity, alert.value) == ("MoebiusPerformanceLoss", "retrain", 2.0)
     assert (alert.usecase, alert.release, alert.period) == (USECASE, "r0001", "2013-06")
@@ -56,7 +56,7 @@ def test_an_alert_fires_for_a_period_and_resolves_when_the_next_one_is_in_order(
     assert (firing.severity, firing.release, firing.until) == ("retrain", "r0001", None)
     assert server.fired("another", now - timedelta(minutes=5), now) == []
     monitored.figures = [figure("breached_windows", 1, "2013-07")]
-    wait_until(lambda: ours(server) == [], "the end of the alert")
+    wait_until(lambda: ours(server) == [] and alert.name not in names(server), "the end of the alert and its series")
     later = datetime.now(UTC)
     [resolved] = [one for one in fired(now - timedelta(minutes=5), later) if one.name == alert.name]
     assert resolved.until is not None
@@ -113,11 +113,9 @@ def test_drift_asks_for_a_look_only(monitored: Monitored) -> None:
 def test_figures_that_cannot_be_read_are_not_shown_stale(monitored: Monitored) -> None:
     server = Prometheus(monitored.settings.prometheus_url)
     monitored.figures = [figure("roc_auc", 0.7)]
-    wait_until(
-        lambda: server.query("moebius_exporter_up") != [] and server.query("moebius_exporter_up")[0][1] == 1, "up"
-    )
+    wait_until(lambda: [v for _, v in server.query("moebius_exporter_up")] == [1], "up")
     monitored.broken = True
-    wait_until(lambda: server.query("moebius_exporter_up")[0][1] == 0, "the exporter saying so")
+    wait_until(lambda: [v for _, v in server.query("moebius_exporter_up")] == [0], "the exporter saying so")
     wait_until(lambda: server.query("moebius_figure") == [], "the figures going")
     monitored.broken = False
     wait_until(lambda: [v for _, v in server.query("moebius_figure")] == [0.7], "the figures coming back")
