@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from include.errors import ServiceError
+from include.ui.charts import drawing as drawings
 from include.ui.charts.drawing import Drawing
 from include.ui.charts.sparkline import sparkline
 from include.ui.charts.timeline import timeline
@@ -23,7 +24,8 @@ LINE = json.dumps(sparkline(POINTS, 0.65))
 
 
 @pytest.fixture
-def drawing() -> Iterator[Drawing]:
+def drawing(monkeypatch: pytest.MonkeyPatch) -> Iterator[Drawing]:
+    monkeypatch.setattr(drawings, "SECONDS", 300.0)  # the first picture waits for the start of the process
     drawing = Drawing()
     yield drawing
     drawing.close()
