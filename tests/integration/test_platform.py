@@ -188,8 +188,8 @@ def test_a_start_that_shows_progress_is_waited_for_longer_than_a_silence_may_las
     supervisor: Supervisor, tmp_path: Path
 ) -> None:
     ready = tmp_path / "ready"
-    argv = [sys.executable, "-c", WORKS, str(ready), "2"]
-    supervisor.start(Service("family", argv, {}, {}, ready.is_file, "", timeout=0.5))
+    argv = [sys.executable, "-c", WORKS, str(ready), "5"]
+    supervisor.start(Service("family", argv, {}, {}, ready.is_file, "", timeout=2))
     assert supervisor.process("family")
 
 
