@@ -92,7 +92,7 @@ class World:
 
     def posted(self, message: Any) -> tuple[int, dict[str, Any]]:
         address = self.serving.settings.triton_grpc
-        with TestClient(facade.application(lambda: AsyncInference(address, 20, 1_000_000), 1_000_000)) as client:
+        with TestClient(facade.application(lambda: AsyncInference(address, 120, 1_000_000), 1_000_000)) as client:
             answer = client.post("/v2/models/loan/infer", content=json.dumps(message))
         return answer.status_code, answer.json()
 
@@ -108,7 +108,7 @@ class World:
 
     def run(self, rows: Any) -> subprocess.CompletedProcess[str]:
         argv = [PYTHON, "-E", "-s", str(self.edge / "run.py")]
-        return subprocess.run(argv, input=json.dumps(rows), capture_output=True, text=True, timeout=60, check=False)
+        return subprocess.run(argv, input=json.dumps(rows), capture_output=True, text=True, timeout=600, check=False)
 
 
 class Results:
@@ -365,7 +365,7 @@ def test_requests_that_wait_together_may_lack_different_fields(world: World) -> 
     assert len({len(tensors) for tensors in inputs}) > 3
 
     def ask(i: int) -> float:
-        answer = server._client.infer("loan", inputs[i % len(rows)], client_timeout=30)
+        answer = server._client.infer("loan", inputs[i % len(rows)], client_timeout=120)
         return float(answer.as_numpy("probability")[0, 0])
 
     with ThreadPoolExecutor(16) as pool:

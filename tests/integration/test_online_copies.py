@@ -58,7 +58,7 @@ def services(redis_settings: Settings, request: pytest.FixtureRequest) -> Servic
 def seats(services: Services, *tokens: str) -> list[float | None]:
     """As the model server reads them."""
     settings = services.settings
-    reader = READER.OnlineFeatures(settings.online_store_url, settings.feature_project, AIRCRAFT, 5.0)
+    reader = READER.OnlineFeatures(settings.online_store_url, settings.feature_project, AIRCRAFT, 60.0)
     rows, _ = reader.look_up({"aircraft": list(tokens)}, [NOON.timestamp()] * len(tokens))["aircraft"]
     return [row[AIRCRAFT["aircraft"]["features"].index("seats")] for row in rows]
 

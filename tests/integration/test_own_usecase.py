@@ -55,7 +55,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return copy
 
 
-def run(project: Path, *command: str, seconds: int = 300) -> str:
+def run(project: Path, *command: str, seconds: int = 1800) -> str:
     """Run a command in the copy, where nothing of this checkout is on the path; its output."""
     own = {"PYTHONPATH": str(project), "MOEBIUS_HOME": str(project / "var"), "AIRFLOW_HOME": str(project / "airflow")}
     around = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST")}

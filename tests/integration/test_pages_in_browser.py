@@ -240,5 +240,5 @@ def test_the_first_page_shows_the_state_its_reason_and_the_question(browser: Pag
 
 
 def test_a_browser_without_a_login_sees_no_page(settings: Settings, clients: dict[str, httpx.Client]) -> None:
-    with httpx.Client(base_url=settings.airflow_url) as stranger:
+    with httpx.Client(base_url=settings.airflow_url, timeout=60) as stranger:
         assert {stranger.get(path).status_code for shown in PATHS.values() for path in shown.pages} == {401}
