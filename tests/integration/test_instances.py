@@ -30,9 +30,12 @@ def processes(serving: Serving) -> list[psutil.Process]:
 
 
 def logged(serving: Serving) -> dict[str, set[str]]:
-    """The request ids that each process logged, by the file that it writes."""
-    files = (serving.settings.prediction_spool / serving.spec.name).glob("*.jsonl")
-    return {f.name: {json.loads(line)["request_id"] for line in f.read_text().splitlines()} for f in files}
+    """The request ids that each process logged, by its pid: it writes a file each day."""
+    found: dict[str, set[str]] = {}
+    for file in (serving.settings.prediction_spool / serving.spec.name).glob("*.jsonl"):
+        ids = {json.loads(line)["request_id"] for line in file.read_text().splitlines()}
+        found.setdefault(file.stem.rpartition("-")[2], set()).update(ids)
+    return found
 
 
 def test_all_processes_answer_and_their_figures_are_one(serving: Serving) -> None:
@@ -43,10 +46,10 @@ def test_all_processes_answer_and_their_figures_are_one(serving: Serving) -> Non
     assert load.failures == []
     assert load.wrong() == 0
     serving.wait_for("moebius_requests_total", before + len(load.answers), outcome="ok")
-    files = logged(serving)
-    assert len(files) == 2
-    assert all(files.values())
-    assert set.union(*files.values()) >= {a["request_id"] for _, a in load.answers}
+    by_process = logged(serving)
+    assert len(by_process) == 2
+    assert all(by_process.values())
+    assert set.union(*by_process.values()) >= {a["request_id"] for _, a in load.answers}
 
 
 def test_a_new_state_is_confirmed_only_when_every_process_follows_it(serving: Serving) -> None:

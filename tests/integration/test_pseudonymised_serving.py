@@ -48,7 +48,7 @@ def _token(key: str):
 
 
 def _spooled(serving: Serving) -> str:
-    files = (serving.settings.prediction_spool / serving.spec.name).glob("*.jsonl")
+    files = sorted((serving.settings.prediction_spool / serving.spec.name).glob("*.jsonl"))  # a file each day
     return "".join(file.read_text() for file in files)
 
 
