@@ -101,6 +101,7 @@ def test_a_page_waits_for_no_server_that_hangs_and_names_it(
         return ask(*given, **more)
 
     monkeypatch.setattr(httpx, "get", beside)
+    monkeypatch.setattr(patience, "REST", 600.0)  # however long a page takes to be made
     with ExitStack() as stack:
         for port in PORTS:
             stack.enter_context(server(getattr(settings, port)))

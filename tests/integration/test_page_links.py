@@ -57,6 +57,9 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         server = uvicorn.Server(uvicorn.Config(airflow_around(sandbox()), port=port, log_level="warning"))
         thread = threading.Thread(target=server.run)
         thread.start()
+        while not server.started:
+            assert thread.is_alive(), "the server ended"
+            thread.join(0.05)
         yield f"http://127.0.0.1:{port}"
         server.should_exit = True
         thread.join()
