@@ -43,9 +43,9 @@ def kept(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
         serving.supervisor.stop("keeper")
 
 
-def answers(serving: Serving) -> bool:
-    """Within a short time: a server that was stopped would be waited for."""
-    hurried = serving.settings.model_copy(update={"serving_timeout": 2.0})
+def answers(serving: Serving, seconds: float = 2.0) -> bool:
+    """Within a short time, where it is asked again: a server that was stopped would be waited for."""
+    hurried = serving.settings.model_copy(update={"serving_timeout": seconds})
     server = TritonServer(hurried, serving.spec.request, serving.spec.inputs)
     try:
         return bool(server.infer(serving.spec.name, request_rows(requests_frame(1))))
@@ -99,7 +99,7 @@ def test_what_dies_or_hangs_answers_again_and_only_then_is_called_healed(
     size = log.stat().st_size
     fault(kept)
     wait_until(lambda: "is healed" in log.read_text()[size:], LONG, f"the keeper's word after {fault.__name__}")
-    assert answers(kept), log.read_text()[size:]
+    assert answers(kept, LONG), log.read_text()[size:]
     wait_until(lambda: told(kept)[-1][1] == "started", LONG, "the event")
     assert [what for _, what in told(kept)[before:]] != ["started"], "what died or hung is told, too"
 
@@ -116,7 +116,7 @@ def test_what_is_stopped_stays_stopped_and_the_keeper_may_go_alone(kept: Serving
     server = kept.supervisor.process("triton")
     assert kept.supervisor.stop("keeper")
     assert server.is_running(), "who started a service does not take it along"
-    assert answers(kept)
+    assert answers(kept, LONG)
     (instance,) = instances_of("keeper", kept.settings)
     kept.supervisor.start(service(instance))
 
@@ -125,6 +125,7 @@ def test_one_of_two_processes_dies_and_the_other_answers_meanwhile(
     bare_serving: Serving, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(models, "LEAVE_SECONDS", 3.0)
+    monkeypatch.setattr(healing, "PROVE_SECONDS", LONG)
     serving = bare_serving.of(SPEC.model_copy(update={"serving": Instances(instances=2)}))
     serving.fill_online_store()
     with serving.answering(serving.release(1).name):
@@ -165,7 +166,7 @@ def test_probes_are_real_requests_and_leave_no_trace(looked_at: tuple[Serving, m
     spool = serving.settings.prediction_spool / serving.spec.name
     size = sum(file.stat().st_size for file in spool.glob("*"))
     served = serving.settled("nv_inference_request_success", model=serving.spec.name)
-    found = [kept.control.probe(serving.spec.name) for _ in range(3)]
+    found = [kept.control.probe(serving.spec.name, LONG) for _ in range(3)]
     assert {(one.process, one.fault) for one in found} == {(f"{serving.spec.name}_0_0", "")}
     serving.wait_for("nv_inference_request_success", served + 3, model=serving.spec.name)
     assert serving.settled("moebius_requests_total") == asked
