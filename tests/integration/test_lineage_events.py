@@ -59,6 +59,11 @@ def written(tmp_path_factory: pytest.TempPathFactory, received: tuple[str, list]
         "2013-01",
     ]
     variables = environment(settings) | settings.secrets() | {"PYTHONWARNINGS": "default"}
+    # a task leaves out an event that takes long, and a consumer that takes long is told again
+    transport = json.loads(variables["AIRFLOW__OPENLINEAGE__TRANSPORT"])
+    transport["transports"]["http"]["timeout"] = 300.0
+    patient = {"TRANSPORT": json.dumps(transport), "EXECUTION_TIMEOUT": "600"}
+    variables |= {f"AIRFLOW__OPENLINEAGE__{name}": value for name, value in patient.items()}
     done = subprocess.run(command, env=variables, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     return [
