@@ -32,5 +32,5 @@ def pytest_sessionfinish() -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    if config.getoption("numprocesses", None):
+    if hasattr(config, "workerinput"):  # one of several workers: each orders for itself, and alike
         items.sort(key=lambda item: (item.get_closest_marker("e2e") is None, item.path.name not in LONG))
