@@ -6,7 +6,7 @@ An identity is the pid with the ticks of the boot at which the process began: no
 import os
 import signal
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 
 import psutil
@@ -15,6 +15,7 @@ MARK, MARK_PID = "MOEBIUS_SERVICE", "MOEBIUS_SERVICE_PID"
 """In the environment of a service: which one it is, and the pid of its leader. Children inherit both."""
 LEADER = ["/bin/sh", "-c", f'{MARK_PID}=$$ exec "$@"', "sh"]
 """In front of the arguments of a service: the leader's own pid, known before it begins."""
+ROUNDS = 3
 _START_TICKS = 19  # field 22 of stat, counted after the name
 
 
@@ -127,6 +128,14 @@ def kill(processes: Collection[psutil.Process], seconds: float) -> None:
     """SIGKILL, and wait until they are gone."""
     send(processes, signal.SIGKILL)
     psutil.wait_procs(processes, timeout=seconds)
+
+
+def kill_all(listed: Callable[[], Collection[psutil.Process]], seconds: float) -> None:
+    """SIGKILL to what is listed, and to what is listed then: a process may begin others before it ends."""
+    for _ in range(ROUNDS):
+        if not (living := [one for one in listed() if alive(one)]):
+            return
+        kill(living, seconds)
 
 
 def cpu_seconds(processes: Iterable[psutil.Process]) -> float:

@@ -122,7 +122,10 @@ class Supervisor:
             if hung is None:
                 return False
             append_event(self.events, name, "hung", reason)
-            processes.kill([hung] if workers_finish else self._members(name), STOP_SECONDS)
+            if workers_finish:
+                processes.kill([hung], STOP_SECONDS)
+            else:
+                processes.kill_all(lambda: self._members(name), STOP_SECONDS)
             self._mark(name, "died")
             return True
 
@@ -264,8 +267,8 @@ class Supervisor:
         leader, members = self.process(name), self._members(name)
         processes.send(members, signal.SIGTERM)
         processes.send(members, signal.SIGCONT)  # what was stopped hears nothing else
-        _, alive = psutil.wait_procs(members, timeout=STOP_SECONDS)
-        processes.kill(alive, STOP_SECONDS)
+        psutil.wait_procs(members, timeout=STOP_SECONDS)
+        processes.kill_all(lambda: self._members(name), STOP_SECONDS)
         if (known := self._identity(name)) and (child := _CHILDREN.pop(known["pid"], None)):
             child.wait(timeout=STOP_SECONDS)
         ran = leader is not None or bool(members)

@@ -15,6 +15,7 @@ from include.platform import patience, processes
 from include.platform.embedded import Platform
 from include.platform.supervisor import Service, Supervisor
 from include.settings import Settings
+from tests import living
 from tests.integration.pipeline_fixtures import wait_until
 from tests.integration.ports import free_ports
 from tests.integration.small_disk_fixtures import mounted
@@ -40,8 +41,8 @@ def family(tmp_path: Path, **options: object) -> Service:
     """A process with a child in a session of its own, as Airflow's task runners have."""
     ready = tmp_path / "ready"
     argv = [sys.executable, "-c", FAMILY, str(ready)]
-    defaults = {"ports": {}, "ready": ready.is_file, "address": "", "env": {}}
-    return Service(name="family", argv=argv, **{**defaults, **options})
+    defaults = {"argv": argv, "ports": {}, "ready": ready.is_file, "address": "", "env": {}}
+    return Service(name="family", **{**defaults, **options})
 
 
 def test_down_stops_the_whole_family_and_nothing_else(supervisor: Supervisor, tmp_path: Path) -> None:
@@ -60,6 +61,26 @@ def test_down_stops_the_whole_family_and_nothing_else(supervisor: Supervisor, tm
         bystander.wait()
     assert supervisor.process("family") is None
     assert not supervisor.stop("family"), "nothing is left to stop"
+
+
+LATE = """
+import signal, subprocess, sys, time
+def end(*_):
+    sleeper = [sys.executable, "-c", "import time; time.sleep(600)", sys.argv[1]]
+    subprocess.Popen(sleeper, start_new_session=True)
+    sys.exit()
+signal.signal(signal.SIGTERM, end)
+open(sys.argv[1], "w").write("ready")
+time.sleep(600)
+"""
+
+
+def test_what_a_process_begins_while_it_is_stopped_ends_with_it(supervisor: Supervisor, tmp_path: Path) -> None:
+    mark = tmp_path / "ready"
+    supervisor.start(family(tmp_path, argv=[sys.executable, "-c", LATE, str(mark)]))
+    assert supervisor.stop("family")
+    left = [one for one in psutil.process_iter() if str(mark) in living.command_line(one)]
+    assert not any(processes.alive(one) for one in left)
 
 
 def test_up_twice_starts_once_and_another_supervisor_finds_it(supervisor: Supervisor, tmp_path: Path) -> None:
