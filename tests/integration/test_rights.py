@@ -204,7 +204,7 @@ def test_every_route_serves_the_roles_of_the_matrix_and_no_other(clients: dict[s
 
 
 def test_no_route_but_the_open_ones_answers_without_a_login(running: tuple[Running, dict[str, httpx.Client]]) -> None:
-    with httpx.Client(base_url=running[0].settings.airflow_url) as anonymous:
+    with httpx.Client(base_url=running[0].settings.airflow_url, timeout=60) as anonymous:
         given = {route: asked(anonymous, route) for route, rule in ROUTES.items() if rule != "task"}
     answered = {route for route, status in given.items() if status not in (401, 403)}
     assert answered == {route for route, rule in ROUTES.items() if rule == "open"}
@@ -212,7 +212,7 @@ def test_no_route_but_the_open_ones_answers_without_a_login(running: tuple[Runni
 
 def test_the_server_has_the_routes_of_the_matrix_and_no_other(running: tuple[Running, dict[str, httpx.Client]]) -> None:
     """The server compares them when it is asked first: whatever it serves, an auth manager's and a plugin's too."""
-    httpx.get(f"{running[0].settings.airflow_url}/api/v2/version")
+    httpx.get(f"{running[0].settings.airflow_url}/api/v2/version", timeout=60)
     lines = [line for line in running[0].log.read_text().splitlines() if "include/governance/routes.py" in line]
     assert any("routes are compared" in line for line in lines)
     assert [line for line in lines if "routes are compared" not in line] == []

@@ -122,7 +122,7 @@ def beside_servers(home: Path, make: Callable[..., L], tracking: Settings) -> It
     ports = {"triton_http_port": http, "triton_grpc_port": grpc, "triton_metrics_port": metrics}
     with ExitStack() as stack:
         stack.enter_context(emptied(tracking))
-        loop = make(mlflow_port=tracking.mlflow_port, serving_timeout=30, **ports)
+        loop = make(mlflow_port=tracking.mlflow_port, serving_timeout=120, **ports)
         supervisor = Supervisor(home / "platform", loop.services.settings.host)
         stack.callback(model_server.clear_shared_memory, loop.services.settings)
         stack.callback(supervisor.stop, "triton")
