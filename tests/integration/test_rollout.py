@@ -39,14 +39,14 @@ FIRST, SECOND = "r0001", "r0002"
 
 
 def judged(serving: Serving, prometheus: str, seconds: float) -> Judgement:
-    return judgement.judge(serving.spec, Prometheus(prometheus), FIRST, SECOND, seconds)
+    return judgement.judge(serving.spec, Prometheus(prometheus, 60), FIRST, SECOND, seconds)
 
 
 def test_a_step_is_judged_on_what_both_arms_really_answered(serving: Serving, prometheus: str) -> None:
     state = serving.serve(FIRST)
     assert not judged(serving, prometheus, 3).enough
     with Load(serving, clients=3) as load:
-        serving.switch(rollout.shift(state, SECOND, 0.5, lease=120))
+        serving.switch(rollout.shift(state, SECOND, 0.5, lease=3600))
         wait_until(lambda: "no data" not in judged(serving, prometheus, 10).reason, what="two scrapes")
         begun, before = time.monotonic(), len(load.answers)
         wait_until(lambda: len(load.answers) > before + 600, 60, "traffic")
@@ -57,11 +57,14 @@ def test_a_step_is_judged_on_what_both_arms_really_answered(serving: Serving, pr
         what="the last scrape",
     )
     counted = {name: pytest.approx(len(probabilities), rel=0.2) for name, probabilities in sent.items()}
-    wait_until(
-        lambda: judged(serving, prometheus, time.monotonic() - begun).requests == counted,
-        what="a window so long that Prometheus' extrapolation to both ends is a small part of it",
-    )
-    found = judged(serving, prometheus, time.monotonic() - begun)
+    looks: list[Judgement] = []
+
+    def agrees() -> bool:
+        looks.append(judged(serving, prometheus, time.monotonic() - begun))
+        return looks[-1].requests == counted
+
+    wait_until(agrees, what="a window so long that Prometheus' extrapolation to both ends is a small part of it")
+    found = looks[-1]
     for name, probabilities in sent.items():
         assert found.requests[name] == counted[name]
         assert found.mean_answer[name] == pytest.approx(sum(probabilities) / len(probabilities), abs=0.05)
@@ -78,7 +81,7 @@ def test_errors_of_the_challenger_fail_the_step(serving: Serving, prometheus: st
     state = serving.serve(FIRST)
     broken = serving.release(2, on_request=FAILS_ON_LONG_FLIGHTS)
     serving.models.pop(broken.name)
-    serving.switch(rollout.shift(state, broken.name, 0.5, lease=120))
+    serving.switch(rollout.shift(state, broken.name, 0.5, lease=3600))
     begun = time.monotonic()
     with Load(serving, clients=3) as load:
         wait_until(lambda: len(load.answers) > 600, 60, "traffic")
@@ -86,14 +89,17 @@ def test_errors_of_the_challenger_fail_the_step(serving: Serving, prometheus: st
     assert all("too far" in failure for failure in load.failures)
     wait_until(
         lambda: (
-            judgement.judge(
-                serving.spec, Prometheus(prometheus), FIRST, broken.name, time.monotonic() - begun
-            ).error_rate[broken.name]
+            (
+                judgement.judge(
+                    serving.spec, Prometheus(prometheus, 60), FIRST, broken.name, time.monotonic() - begun
+                ).error_rate[broken.name]
+                or 0.0
+            )
             > 0.5 * len(load.failures) / 300
         ),
         what="the last scrape",
     )
-    found = judgement.judge(serving.spec, Prometheus(prometheus), FIRST, broken.name, time.monotonic() - begun)
+    found = judgement.judge(serving.spec, Prometheus(prometheus, 60), FIRST, broken.name, time.monotonic() - begun)
     assert found.enough
     assert not found.passed
     assert "of its requests" in found.reason
