@@ -38,14 +38,14 @@ FIRST, SECOND = "r0001", "r0002"
 def spec_of(serving: Serving, **rollout: object) -> UseCase:
     """The use case with a rollout that needs seconds only; its two models learn opposite rules."""
     abort = serving.spec.rollout.abort.model_copy(update={"max_prediction_shift": 1.0})
-    quick = {"bake_seconds": 2, "max_wait_seconds": 60, "min_requests": 30, "abort": abort, **rollout}
+    quick = {"bake_seconds": 2, "max_wait_seconds": 600, "min_requests": 30, "abort": abort, **rollout}
     return serving.spec.model_copy(update={"rollout": serving.spec.rollout.model_copy(update=quick)})
 
 
 @pytest.fixture(scope="module")
 def services(serving: Serving, prometheus: str, mlflow: Settings) -> Services:
     ports = {"mlflow_port": mlflow.mlflow_port, "prometheus_port": int(prometheus.rsplit(":", 1)[1])}
-    found = Services(serving.settings.model_copy(update=ports | {"serving_timeout": 5}))
+    found = Services(serving.settings.model_copy(update=ports))
     for version in (1, 2):
         found.adapters.tracker.log_training(serving.spec.name, dataset_ref(), f"model {version}".encode(), {}, {}, {})
         approve(found, serving.spec, version, "hash of the model")
@@ -69,6 +69,7 @@ def test_a_canary_is_watched_to_the_end_and_no_request_fails(serving: Serving, s
             assert found.queries.keys() == {one.name for one in spec.rollout.abort.queries} != set()
         steps.promote(spec, services, SECOND, run, "ada")
         rollback.restore_release(spec, services, FIRST, "the test is over", "ada")
+        wait_until(lambda: len(load.answers) > 300, 60, "traffic")
     assert len(load.answers) > 300
     assert load.failures == []
     assert load.wrong() == 0
@@ -98,8 +99,7 @@ def test_an_operator_ends_a_rollout_and_its_watcher_notices_at_once(serving: Ser
         aborted = time.perf_counter()
         wait_until(lambda: len(load.asked_since(aborted)) > 50, what="traffic afterwards")
         late = [a for a in load.asked_since(aborted) if a["release"] == SECOND]
-    watcher.join(60)
-    assert not watcher.is_alive(), "the watcher does not wait for its requests"
+    wait_until(lambda: not watcher.is_alive(), 60, "the watcher, which does not wait for its requests")
     assert late == []
     assert load.failures == []
     for again in (steps.shift_traffic, steps.judge_rollout):
@@ -156,7 +156,7 @@ def test_a_breach_gives_everything_back_with_its_figures(serving: Serving, servi
         "queries": [query],
     }
     content = serving.spec.model_dump(by_alias=True)
-    content["rollout"] |= {"abort": abort, "min_requests": 5, "bake_seconds": 0}
+    content["rollout"] |= {"abort": abort, "min_requests": 10, "bake_seconds": 0}  # enough to judge is a breach
     spec = UseCase.model_validate(content)
     steps.shift_traffic(spec, services, SECOND, 0.5, "breached-run")
     with Load(serving, clients=2), pytest.raises(RolloutAbortedError, match=r"any answer is .* at most 5 is allowed"):
@@ -219,7 +219,7 @@ def test_a_release_that_does_not_load_gets_nothing_and_the_state_is_put_back(
     serving.seal_again(bad)
     spec = spec_of(serving)
     with pytest.raises(ServiceError, match="follows rollout generation"):
-        steps.shift_traffic(spec, services, bad.name, 0.5, "bad-run")
+        steps.shift_traffic(spec, patient(services, 5), bad.name, 0.5, "bad-run")
     state = services.serving.rollout_state(spec)
     assert (state.weights, state.outcome) == ({FIRST: 1.0}, "interrupted")
     last = services.records.rollout_events(spec)[-1]
@@ -285,9 +285,9 @@ def test_a_shift_while_the_server_is_dead_changes_nothing_and_counts_when_it_com
         steps.shift_traffic(spec, patient(services, 1), SECOND, 0.2, run)
     assert services.serving.rollout_state(spec) == before
     with ThreadPoolExecutor(1) as pool:
-        shifted = pool.submit(steps.shift_traffic, spec, patient(services, 120), SECOND, 0.2, run)
+        shifted = pool.submit(steps.shift_traffic, spec, patient(services, 600), SECOND, 0.2, run)
         serving.start()
-        generation = shifted.result(180)
+        generation = shifted.result(900)
     assert serving.generation() == generation == services.serving.rollout_state(spec).generation
     serving.kill()
     with pytest.raises(ServiceError, match="no model server answers"):
@@ -295,7 +295,7 @@ def test_a_shift_while_the_server_is_dead_changes_nothing_and_counts_when_it_com
     written = services.serving.rollout_state(spec)
     assert (written.weights, written.outcome) == ({FIRST: 1.0}, "aborted"), "an order to go back stands"
     serving.start()
-    assert rollback.abort(spec, patient(services, 120), "odd", "ada")
+    assert rollback.abort(spec, patient(services, 600), "odd", "ada")
     assert services.serving.rollout_state(spec) == written
     assert answering(serving) == {FIRST}
 
@@ -303,7 +303,7 @@ def test_a_shift_while_the_server_is_dead_changes_nothing_and_counts_when_it_com
 def test_a_shift_that_a_hanging_server_does_not_confirm_is_taken_back_and_goes_on_later(
     serving: Serving, services: Services, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    spec, run, quick = spec_of(serving), "hanging-run", patient(services, 2)
+    spec, run, quick = spec_of(serving), "hanging-run", patient(services, 5)
     leader, follow = serving.supervisor.process("triton"), quick.serving.follow
 
     def hangs(*given: Any) -> None:
