@@ -68,10 +68,11 @@ class Reduced:
         return found
 
     def heals(self, before: dict[str, psutil.Process]) -> None:
-        """Others run in their place, and each is ready."""
+        """Others run in their place, and each is ready; that is noted."""
         for name, process in before.items():
             wait_until(lambda p=process: not processes.alive(p), SECONDS, f"the end of {name}")
             wait_until(lambda n=name: self.healthy(n), SECONDS, f"{name} again")
+            wait_until(lambda n=name: self.told(n)[-1:] == ["started"], SECONDS, f"the note that {name} was started")
 
     def told(self, name: str) -> list[str]:
         return [event.what for event in read_events(self.supervisor.events) if event.service == name]
@@ -189,6 +190,6 @@ def test_a_person_sees_what_died_when_why_and_what_came_of_it(reduced: Reduced) 
 
 def test_a_holder_takes_little_memory_and_holds_no_secret(reduced: Reduced) -> None:
     holder = reduced.holder("redis")
-    assert processes.memory([holder]) < 8 * 1024**2
+    wait_until(lambda: processes.memory([holder]) < 8 * 1024**2, SECONDS, "the holder in the place of the starter")
     assert not {"MOEBIUS_PSEUDONYM_KEYS", "MOEBIUS_APPROVAL_KEY"} & holder.environ().keys()
     assert os.getsid(holder.pid) == reduced[supervisord.NAME].pid
