@@ -7,8 +7,8 @@ VENV := .venv
 TRITON_VENV := .venv-triton
 SERVING := triton_models/pipeline/1
 BIN := $(VENV)/bin
-# three on two cores: a third of the time of the tests is spent waiting for services
-WORKERS ?= 3
+# four on two cores: a third of the time of the tests is spent waiting for services
+WORKERS ?= 4
 READY := $(VENV)/.ready $(TRITON_VENV)/.ready
 MOEBIUS := PYTHONPATH="$(CURDIR)" $(BIN)/moebius
 PYTEST = $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
@@ -37,7 +37,7 @@ test loop unit integration e2e: export OMP_NUM_THREADS := 1
 test loop unit integration e2e: export PYTHONDONTWRITEBYTECODE :=
 unit: WORKERS := 2
 
-test: lint setup ## set everything up and run lint, unit, integration and e2e tests (WORKERS=3: that many processes)
+test: lint setup ## set everything up and run lint, unit, integration and e2e tests (WORKERS=4: that many processes)
 	@loop=0; $(MAKE) --no-print-directory loop || loop=1; $(PYTEST) tests/integration tests/chaos && exit $$loop
 
 loop: WORKERS := 2

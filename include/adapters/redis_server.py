@@ -16,7 +16,10 @@ def directory(settings: Settings) -> Path:
 
 
 def command(settings: Settings) -> list[str]:
-    """The server on loopback; what it acknowledged is on disk (append-only file, synced every second)."""
+    """The server on loopback; an append-only file has what it acknowledged, synced every second.
+
+    A power cut may lose the last second; so may a kill while the disk is slow, which holds the file back for up to 2 s.
+    """
     options = {
         "bind": settings.host,
         "port": str(settings.redis_port),

@@ -15,7 +15,6 @@ import pytest
 
 from include.deployment import scoring
 from include.loop import deployment, rollback, rollout
-from include.platform.patience import machine_is_busy
 from include.services.composition import Services
 from include.settings import ROOT, Settings
 from include.specification.usecase import UseCase
@@ -26,7 +25,7 @@ pytestmark = pytest.mark.integration
 __all__ = ["prometheus", "serving"]
 
 FIRST, SECOND = "r0001", "r0002"
-RATE = 50
+MANY = 50
 # the two models say the opposite of each other, so their mean answers differ as those of two good models would not
 ABORT = SPEC.rollout.abort.model_copy(update={"max_prediction_shift": 1.0})
 ROLLOUT = SPEC.rollout.model_copy(update={"bake_seconds": 2, "min_requests": 50, "abort": ABORT})
@@ -120,10 +119,10 @@ def platform(serving: Serving, prometheus: str, mlflow: Settings) -> Iterator[Pl
     serving.serve(FIRST)
 
 
-def require_right(platform: Platform, load: Load, seconds: float) -> None:
+def require_right(platform: Platform, load: Load) -> None:
     """Every request was answered, and as the release that the answer names says; the log has the same."""
     assert load.failures == []
-    assert len(load.answers) > RATE * seconds or machine_is_busy(), "the rate is one of a machine that has time for it"
+    assert len(load.answers) > 2 * MANY
     assert load.wrong() == 0
     assert {a["release"] for _, a in load.answers} == {FIRST, SECOND}
     logged, asked = platform.logged(), [a["request_id"] for _, a in load.answers]
@@ -139,7 +138,6 @@ def require_right(platform: Platform, load: Load, seconds: float) -> None:
 def test_nothing_is_dropped_while_a_deployment_is_killed_at_every_step_and_finished(platform: Platform) -> None:
     services, before = platform.services, platform.generation()
     with Executor(services.settings) as executor, Load(platform.serving, clients=6, pause=0.04) as load:
-        begun = time.monotonic()
         executor.kill("shift", lambda _: platform.generation() > before)
         rollout.shift_traffic(QUICK, services, SECOND, 0.2, "killed")
         executor.kill("judge", lambda seconds: seconds > 1.5)
@@ -148,10 +146,9 @@ def test_nothing_is_dropped_while_a_deployment_is_killed_at_every_step_and_finis
         assert rollout.judge_rollout(QUICK, services, SECOND, 1.0, "killed").passed
         executor.kill("promote", lambda _: services.serving.rollout_state(QUICK).champion == SECOND)
         rollout.promote(QUICK, services, SECOND, "killed")
-        seconds = time.monotonic() - begun
     assert services.adapters.tracker.alias(QUICK.name, "champion") == 2
     assert load.answers[-1][1]["release"] == SECOND
-    require_right(platform, load, seconds)
+    require_right(platform, load)
 
 
 def test_nothing_is_dropped_by_a_shadow_or_by_arms_that_clients_stay_in(platform: Platform) -> None:
@@ -159,9 +156,8 @@ def test_nothing_is_dropped_by_a_shadow_or_by_arms_that_clients_stay_in(platform
     policy = ROLLOUT.model_copy(update={"strategy": "ab_test", "sticky_by": aircraft})
     sticky = QUICK.model_copy(update={"rollout": policy})
     with Load(platform.serving, clients=6, pause=0.04) as load:
-        begun = time.monotonic()
         rollout.mirror_traffic(QUICK, services, SECOND, "shadowed")
-        wait_until(lambda: platform.serving.figure("moebius_shadow_total", outcome="ok") > RATE, what="copies")
+        wait_until(lambda: platform.serving.figure("moebius_shadow_total", outcome="ok") > MANY, what="copies")
         assert {a["release"] for _, a in load.answers} == {FIRST}
         rollout.end_rollout(QUICK, services, "a test", rollout_id="shadowed")
         rollout.shift_traffic(sticky, services, SECOND, 0.5, "sticky")
@@ -174,20 +170,19 @@ def test_nothing_is_dropped_by_a_shadow_or_by_arms_that_clients_stay_in(platform
 
         everyone = {*load.frame[aircraft]}
         wait_until(
-            lambda: len(told()) > 5 * RATE and {plane for plane, _ in told()} == everyone,
+            lambda: len(told()) > 5 * MANY and {plane for plane, _ in told()} == everyone,
             what="answers of both arms to every aircraft",
         )
         met = {*told()}
         rollout.end_rollout(QUICK, services, "a test", rollout_id="sticky")
-        seconds = time.monotonic() - begun
-    require_right(platform, load, seconds)
+    require_right(platform, load)
     assert {release for _, release in met} == {FIRST, SECOND}
     assert len(met) == len(everyone)
 
 
 def test_nothing_is_dropped_by_a_private_test_an_abort_a_rollback_or_other_settings(platform: Platform) -> None:
     """The last exchanges the pipeline itself: the model of the stable name is loaded anew under load."""
-    services, begun = platform.services, time.monotonic()
+    services = platform.services
     patient = Services(services.settings.model_copy(update={"online_timeout": 0.2}))
     with Load(platform.serving, clients=6, pause=0.04) as load:
         second = services.adapters.releases.get(QUICK.name, SECOND)
@@ -198,6 +193,5 @@ def test_nothing_is_dropped_by_a_private_test_an_abort_a_rollback_or_other_setti
         rollout.promote_release(QUICK, services, SECOND)
         rollback.restore_release(QUICK, services, rollback.rollback_target(QUICK, services, None), "a test")
         rollout.promote_release(QUICK, patient, SECOND)
-        seconds = time.monotonic() - begun
     assert '"0.2"' in (services.settings.triton_repository / QUICK.name / "config.pbtxt").read_text()
-    require_right(platform, load, seconds)
+    require_right(platform, load)
