@@ -310,10 +310,9 @@ class Supervisor:
         return self.directory / "log" / f"{name}.log"
 
     def _members(self, name: str) -> list[psutil.Process]:
-        identity = self._identity(name)
-        known = [self._identity(file.stem) for file in (self.directory / "run").glob("*.json") if file.stem != name]
-        others = {one["pid"] for one in known if one}
-        return processes.family(identity["pid"] if identity else -1, self.log(name).resolve(), others)
+        known = {file.stem: self._identity(file.stem) for file in (self.directory / "run").glob("*.json")}
+        leaders = {one: identity["pid"] for one, identity in known.items() if identity and _is_or_was_its(identity)}
+        return processes.family(leaders.pop(name, -1), self.log(name).resolve(), leaders.values())
 
     def _identity(self, name: str) -> dict | None:
         """None also when the pid file cannot be read: the process is looked for then."""
@@ -378,6 +377,11 @@ class Supervisor:
                 raise SettingsError(
                     f"port {port} for {name} is taken{_by(holders)}; stop it, or set {variable} to a free port"
                 ) from error
+
+
+def _is_or_was_its(identity: dict) -> bool:
+    """Whether the pid is still that of the leader, or of nobody since: then its session, too, is nobody else's."""
+    return identity["boot"] == steady.boot() and processes.ticks(identity["pid"]) in (None, identity["ticks"])
 
 
 def _private(path: str, flags: int) -> int:

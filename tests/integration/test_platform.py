@@ -1,10 +1,12 @@
 """Processes: started once, found again, stopped with everything below them; a taken port is named."""
 
+import json
 import socket
 import sys
 from collections.abc import Iterator
 from contextlib import nullcontext
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -162,6 +164,32 @@ def test_a_pid_that_somebody_else_got_does_not_count(supervisor: Supervisor, tmp
     record.write_text(record.read_text().replace(ticks, "1"))
     other = Supervisor(supervisor.directory, "127.0.0.1")
     assert other.process("family") is None
+
+
+@pytest.mark.parametrize("other", [{"ticks": 1}, {"boot": "another"}], ids=["this boot", "an earlier boot"])
+def test_who_got_the_pid_of_what_ended_is_not_stopped_in_its_place(
+    supervisor: Supervisor, tmp_path: Path, other: dict[str, Any]
+) -> None:
+    """Nor is what it started, nor what another service left behind that is started again."""
+    supervisor.start(family(tmp_path))
+    ended = supervisor.process("family")
+    ended.kill()
+    wait_until(lambda: supervisor.died("family"), what="its end")
+    ready = tmp_path / "stranger"
+    stranger = psutil.Popen([sys.executable, "-c", FAMILY, str(ready)], start_new_session=True)
+    wait_until(ready.is_file, what="the stranger's child")
+    (child,) = stranger.children()
+    try:
+        record = supervisor.directory / "run" / "family.json"
+        identity = json.loads(record.read_text()) | {"pid": stranger.pid, "ticks": processes.ticks(stranger.pid)}
+        record.write_text(json.dumps(identity | other))
+        assert supervisor.stop("family"), "its own child was left"
+        assert [processes.alive(one) for one in (stranger, child)] == [True, True]
+        record.write_text(json.dumps(identity | other))
+        supervisor.start(family(tmp_path))
+        assert [processes.alive(one) for one in (stranger, child)] == [True, True]
+    finally:
+        processes.kill([child, stranger], 60)
 
 
 def test_a_taken_port_is_named_with_its_setting_and_its_holder(supervisor: Supervisor, tmp_path: Path) -> None:
