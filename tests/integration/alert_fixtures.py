@@ -43,14 +43,8 @@ class Alerts:
 
     def wait_for(self, name: str, **labels: str) -> dict[str, str]:
         """The labels of the alert, once it fires."""
-        found: list[dict[str, str]] = []
-
-        def fires() -> bool:
-            found[:] = self.firing(name, **labels)
-            return bool(found)
-
-        wait_until(fires, f"{name} firing", PATIENCE)
-        return found[0]  # asked again it may be away: a scrape that takes too long ends all series of its target
+        # asked again it may be away: a scrape that takes too long ends all series of its target
+        return wait_until(lambda: self.firing(name, **labels), f"{name} firing", PATIENCE)[0]
 
     def wait_for_the_end_of(self, name: str, seconds: float = PATIENCE, **labels: str) -> None:
         wait_until(lambda: not self.firing(name, **labels), f"the end of {name}", seconds)
@@ -65,15 +59,12 @@ class Alerts:
 
     def annotations(self, name: str) -> dict[str, str]:
         """As a person reads them, values filled in, once the alert is active."""
-        found: list[dict[str, str]] = []
 
-        def there() -> bool:
+        def active() -> list[dict[str, str]]:
             alerts: list[dict[str, Any]] = self.server._get("/api/v1/alerts", {})["alerts"]
-            found[:] = [alert["annotations"] for alert in alerts if alert["labels"]["alertname"] == name]
-            return bool(found)
+            return [alert["annotations"] for alert in alerts if alert["labels"]["alertname"] == name]
 
-        wait_until(there, f"{name} being active", PATIENCE)
-        return found[0]
+        return wait_until(active, f"{name} being active", PATIENCE)[0]
 
 
 @contextmanager

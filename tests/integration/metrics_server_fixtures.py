@@ -20,8 +20,8 @@ from tests import waiting
 from tests.integration.ports import free_port
 
 
-def wait_until(condition: Callable[[], bool], what: str, seconds: float = 30.0) -> None:
-    waiting.wait_until(condition, seconds, what, pause=0.1)
+def wait_until(condition: Callable[[], waiting.Found], what: str, seconds: float = 30.0) -> waiting.Found:
+    return waiting.wait_until(condition, seconds, what, pause=0.1)
 
 
 class Monitored:

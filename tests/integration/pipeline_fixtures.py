@@ -7,7 +7,7 @@ import subprocess
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
@@ -41,8 +41,8 @@ from include.settings import ROOT, Settings
 from include.specification.loader import load_usecase
 from include.specification.usecase import UseCase
 from include.usecases.flight_delay.request import on_request
-from tests import waiting
 from tests.integration.ports import free_ports
+from tests.waiting import wait_until
 
 FLIGHTS = load_usecase("flight_delay")
 PATIENT = FLIGHTS.rollout.abort.model_copy(update={"max_p99_ms": 60_000.0})  # the machine may be busy
@@ -60,10 +60,6 @@ PLANE = [f.name for f in SPEC.features if f.origin == "aircraft"]
 def stored(tailnum: str) -> str:
     """The tail number as the pipeline stores it."""
     return KeyRing.parse(KEYS).token(tailnum)
-
-
-def wait_until(true: Callable[[], bool], seconds: float = 20.0, what: str = "") -> None:
-    waiting.wait_until(true, seconds, what)
 
 
 def entity_features(seed: int = 7) -> tuple[pd.DataFrame, pd.DataFrame]:

@@ -74,15 +74,12 @@ class Running(Serving):
 
     def ask_until(self, alert: str, **changes: object) -> dict[str, str]:
         """Ask until the alert fires: a fault shows in the growth of counters."""
-        found: list[dict[str, str]] = []
 
-        def fires() -> bool:
+        def firing() -> list[dict[str, str]]:
             self.ask(3, **changes)
-            found[:] = self.alerts.firing(alert)
-            return bool(found)
+            return self.alerts.firing(alert)
 
-        wait_until(fires, f"{alert} firing", 90)
-        return found[0]
+        return wait_until(firing, f"{alert} firing", 90)[0]
 
     def stream(self, usecase: str, view: str) -> RedisEventStream:
         return RedisEventStream(self.settings.redis_address, usecase, view, self.settings.stream_backlog)

@@ -170,7 +170,7 @@ def test_a_pid_that_somebody_else_got_does_not_count(supervisor: Supervisor, tmp
 def test_who_got_the_pid_of_what_ended_is_not_stopped_in_its_place(
     supervisor: Supervisor, tmp_path: Path, other: dict[str, Any]
 ) -> None:
-    """Nor is what it started, nor what another service left behind that is started again."""
+    """Nor is what that process started; neither when the service is stopped nor when it is started again."""
     supervisor.start(family(tmp_path))
     ended = supervisor.process("family")
     ended.kill()

@@ -57,14 +57,15 @@ def test_a_step_is_judged_on_what_both_arms_really_answered(serving: Serving, pr
         what="the last scrape",
     )
     counted = {name: pytest.approx(len(probabilities), rel=0.2) for name, probabilities in sent.items()}
-    looks: list[Judgement] = []
 
-    def agrees() -> bool:
-        looks.append(judged(serving, prometheus, time.monotonic() - begun))
-        return looks[-1].requests == counted
+    def agreeing() -> Judgement | None:
+        look = judged(serving, prometheus, time.monotonic() - begun)
+        return look if look.requests == counted else None
 
-    wait_until(agrees, what="a window so long that Prometheus' extrapolation to both ends is a small part of it")
-    found = looks[-1]
+    found = wait_until(
+        agreeing, what="a window so long that Prometheus' extrapolation to both ends is a small part of it"
+    )
+    assert found
     for name, probabilities in sent.items():
         assert found.requests[name] == counted[name]
         assert found.mean_answer[name] == pytest.approx(sum(probabilities) / len(probabilities), abs=0.05)

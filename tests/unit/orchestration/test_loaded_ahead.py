@@ -32,7 +32,7 @@ def test_specs_are_read_before_the_forks_and_a_changed_one_again(
 
 
 SCRIPT = """
-import sys, tempfile
+import sys
 from pathlib import Path
 from include.orchestration import loaded_ahead
 loaded_ahead.load(loaded_ahead.OF_TASKS)
